@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Published releases: what the views and the catalogue look up without parsing metadata. */
+#ifndef KEBAO_CATALOG_HUB_STATE_RELEASES_H
+#define KEBAO_CATALOG_HUB_STATE_RELEASES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "catalog/base/digest.h"
+#include "catalog/base/err.h"
+#include "catalog/base/limits.h"
+#include "catalog/hub/audit.h"
+
+struct state;
+
+struct state_release {
+	char channel[LIMIT_ID_BYTES + 1];
+	char course[LIMIT_ID_BYTES + 1];
+	uint32_t number;
+	bool is_live;          /* its record is a target of the current role */
+	struct digest record, index, tar;
+	uint32_t record_len;
+	uint64_t index_len, tar_len;
+	uint64_t zst_len;      /* sum of the stored lengths */
+	struct digest zst_tag; /* over the stored frames, FORMATS.md section 5 */
+	int64_t published_at;
+};
+
+/* What a publication changes beside the release itself. */
+struct state_releases_switch {
+	const char *draft_id;       /* becomes PUBLISHED; NULL: none (found again after a crash) */
+	int64_t role_version;       /* of the channel's role */
+	struct digest role_hash;
+	const uint32_t *live;       /* numbers of this course with a record target in the new role */
+	size_t n_live;
+};
+
+/* Enter r as live; releases of the course that are not in live stop being live.  Idempotent. */
+int state_releases_publish(struct state *s, const struct state_release *r,
+    const struct state_releases_switch *sw, const struct audit_note *note, struct err *e);
+
+/* ERR_NOT_FOUND; number 0: the newest live one. */
+int state_releases_get(struct state *s, const char *channel, const char *course,
+    uint32_t number, struct state_release *out, struct err *e);
+
+/* Newest live release of every course of the channel (NULL: of all channels); free() the array. */
+int state_releases_newest(struct state *s, const char *channel, struct state_release **out,
+    size_t *n, struct err *e);
+
+/* All releases of a course, by number; free() the array. */
+int state_releases_list(struct state *s, const char *channel, const char *course,
+    struct state_release **out, size_t *n, struct err *e);
+
+#endif
