@@ -66,6 +66,6 @@ int state_drafts_list(struct state *s, enum state_draft_state state, struct stat
 int state_drafts_expire(struct state *s, int64_t before, const struct audit_note *note,
     size_t *n, struct err *e);
 
-const char *state_draft_state_name(enum state_draft_state state);
+const char *state_drafts_state_name(enum state_draft_state state);
 
 #endif

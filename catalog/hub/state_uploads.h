@@ -63,8 +63,8 @@ int state_uploads_add_object(struct state *s, const struct state_upload *u,
 int state_uploads_usage(struct state *s, const char *org, uint64_t *stored, uint64_t *announced,
     struct err *e);
 
-const char *state_upload_kind_name(enum state_upload_kind kind);
-int state_upload_kind_parse(enum state_upload_kind *out, const char *name)
+const char *state_uploads_kind_name(enum state_upload_kind kind);
+int state_uploads_kind_parse(enum state_upload_kind *out, const char *name)
     __attribute__((warn_unused_result));
 
 #endif
