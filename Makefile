@@ -1,51 +1,118 @@
 # SPDX-License-Identifier: Apache-2.0
-# The only build file.  `make demo` and `make check` are the two commands; see docs/CONTRIBUTING.md.
+#
+# The only build file.  `make demo` and `make check` are the two commands; docs/CONTRIBUTING.md
+# explains the others.  Folders are the source lists: a new .c file is compiled without an edit here.
 CONFIG ?= debug
 PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+JOBS   ?= $(shell nproc)
 B      := build/$(CONFIG)
 
 opt.debug   := -O0 -g3
 opt.asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 opt.release := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE
+opt.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# One short line per step; V=1 shows the commands.
+say := $(if $(V),,@)printf '  %-3s %s\n'
 $(if $(opt.$(CONFIG)),,$(error CONFIG=$(CONFIG)? use debug, asan or release))
 
-CFLAGS_WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Wundef -Werror
-CFLAGS   := -std=gnu11 -pthread $(CFLAGS_WARN)
+CFLAGS   := -std=gnu11 -pthread $(WARN)
 CPPFLAGS := -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-LDFLAGS  := -pthread
+LDFLAGS  := -pthread -Wl,-z,relro,-z,now
+# libFuzzer comes with clang; its warnings are not the ones we build by.
+ifeq ($(CONFIG),fuzz)
+CC       := clang-14
+CFLAGS   := -std=gnu11 -pthread -w
+endif
 
-LIBS_catalog := -lzstd -lcjson -lutf8proc -lz -lcrypto -lsqlite3
-LIBS_daemon  := -levent_core -levent_pthreads -lssl -lcrypto
-LIBS_client  := -lcurl -lssl -lcrypto
+LIBS_catalog := -lzstd -lcjson -lutf8proc -lz -lsqlite3 -lcrypto
+LIBS_daemon  := -levent_core -levent_pthreads -lssl $(LIBS_catalog)
+LIBS_client  := -lcurl -larchive -lssl $(LIBS_catalog)
 
-# All sources below a folder, mains left out; the folders are the source lists.
+# Everything below a folder, mains left out.
 part = $(patsubst %.c,$(B)/%.o,$(filter-out %main.c,$(sort $(shell find $(1) -name '*.c' 2>/dev/null))))
+# The object of a main, empty as long as there is none.
+main = $(patsubst %.c,$(B)/%.o,$(shell find $(1) -name '$(2)' 2>/dev/null))
 
 CATALOG := $(B)/libcatalog.a
-UNIT    := $(patsubst tests/unit/%_test.c,$(B)/tests/unit/%_test,$(wildcard tests/unit/*_test.c))
+DAEMON  := $(B)/libdaemon.a
+CLIENT  := $(B)/libclient.a
+LLHTTP  := $(B)/libllhttp.a
 
-.PHONY: all unit check clean
-all: $(CATALOG)
+main_kebaod := $(call main,daemon,kebaod_main.c)
+main_signer := $(call main,daemon,signer_main.c)
+main_kebao  := $(call main,clients,kebao_main.c)
+PROGRAMS := $(if $(main_kebaod),$(B)/kebaod) $(if $(main_signer),$(B)/kebaod-signer) \
+	$(if $(main_kebao),$(B)/kebao)
+
+# One program per *_test.c: in tests/unit against the catalogue, in tests/unit/daemon and
+# tests/unit/client against that part, too.
+unit = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/$(1)*_test.c))
+UNIT := $(call unit) $(call unit,daemon/) $(call unit,client/)
+comma := ,
+# fault.c makes the nth call of a function fail; it names those functions itself.
+FAULT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/fault.c))
+WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
+	grep -oE '\b__wrap_[a-z0-9_]+' tests/unit/fault.c | sort -u | sed s/__wrap_//)))
+FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
+
+.PHONY: all unit-programs unit clean
+all: $(CATALOG) $(DAEMON) $(CLIENT) $(PROGRAMS)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(opt.$(CONFIG)) -MMD -MP -c -o $@ $<
+	$(say) CC $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(opt.$(CONFIG)) -MMD -MP -c -o $@ $<
+# llhttp is C source of Debian's node-llhttp: compiled as it is, its warnings are not ours.
+$(B)/llhttp/%.o: /usr/share/llhttp/%.c Makefile
+	@mkdir -p $(@D)
+	$(say) CC $@; $(CC) -std=gnu11 -w -I/usr/share/include/llhttp $(opt.$(CONFIG)) -c -o $@ $<
+$(B)/daemon/%.o: CPPFLAGS += -isystem /usr/share/include/llhttp
+$(B)/tests/%.o: CPPFLAGS += -isystem /usr/share/include/llhttp
 
+archive = @rm -f $@; mkdir -p $(@D); $(AR) rcs $@ $^
 $(CATALOG): $(call part,catalog)
-	@rm -f $@
-	$(AR) rcs $@ $^
+	$(archive)
+$(DAEMON): $(call part,daemon)
+	$(archive)
+$(CLIENT): $(call part,clients/kebao)
+	$(archive)
+$(LLHTTP): $(patsubst /usr/share/llhttp/%.c,$(B)/llhttp/%.o,$(wildcard /usr/share/llhttp/*.c))
+	$(archive)
 
-$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(CATALOG)
-	$(CC) $(LDFLAGS) $(opt.$(CONFIG)) -o $@ $^ $(LIBS_catalog) -lcmocka
+link = $(say) LD $@; $(CC) $(LDFLAGS) $(opt.$(CONFIG)) -o $@ $(filter %.o %.a,$^)
+$(B)/kebaod: $(main_kebaod) $(DAEMON) $(LLHTTP) $(CATALOG)
+	$(link) $(LIBS_daemon)
+$(B)/kebaod-signer: $(main_signer) $(DAEMON) $(CATALOG)
+	$(link) $(LIBS_daemon)
+$(B)/kebao: $(main_kebao) $(CLIENT) $(CATALOG)
+	$(link) $(LIBS_client)
 
+$(B)/tests/unit/daemon/%_test: $(B)/tests/unit/daemon/%_test.o $(FAULT) $(DAEMON) $(LLHTTP) $(CATALOG)
+	$(link) $(WRAP) $(LIBS_daemon) -lcmocka
+$(B)/tests/unit/client/%_test: $(B)/tests/unit/client/%_test.o $(FAULT) $(CLIENT) $(CATALOG)
+	$(link) $(WRAP) $(LIBS_client) -lcmocka
+$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(FAULT) $(CATALOG)
+	$(link) $(WRAP) $(LIBS_catalog) -larchive -lcmocka
+
+# A fuzz entry is LLVMFuzzerTestOneInput: driven by libFuzzer, or by our driver, which also replays.
+ifeq ($(CONFIG),fuzz)
+$(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(DAEMON) $(LLHTTP) $(CATALOG)
+	$(link) -fsanitize=fuzzer $(LIBS_daemon)
+else
+$(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/driver.o $(DAEMON) $(LLHTTP) $(CATALOG)
+	$(link) $(LIBS_daemon)
+endif
+
+unit-programs: $(UNIT)
 unit: $(UNIT)
-	@for t in $^; do $$t || exit 1; done
-
-check: unit
+	@CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(UNIT)
 
 clean:
 	rm -rf build
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .SECONDARY:
+.DELETE_ON_ERROR:
