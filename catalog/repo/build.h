@@ -30,7 +30,6 @@ enum build_finding {
 
 struct build_options {
 	unsigned n_threads;        /* 0: all processors */
-	int level;                 /* of zstd; 0: what the format says a publisher uses */
 	uint64_t pack_bytes;       /* no pack is longer; 0: LIMIT_PACK_BYTES */
 	const atomic_bool *cancel; /* may be NULL; set to true: stop soon, with ERR_BUSY */
 	/* May be NULL.  path is printable; what is one line for a person. */

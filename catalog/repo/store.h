@@ -3,7 +3,7 @@
  * A repository: objects by name, each there as a whole or not at all.  This
  * body keeps them in a directory (FORMATS.md 2).
  *
- * A name is relative, '/' between its components, none empty and none beginning
+ * A name (objpath.h makes them) is relative, '/' between its components, none empty and none beginning
  * with '.'; that excludes "..", hidden files and the ".tmp-" names that objects
  * have while they are being written.  No symbolic link is followed.  Whatever
  * is acknowledged is durable: file and directory are synced.
@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #include "catalog/base/buf.h"
-#include "catalog/base/digest.h"
 #include "catalog/base/err.h"
 
 struct store; /* opaque */
@@ -94,12 +93,5 @@ int store_walk(const struct store *s, const char *prefix, store_walk_fn *fn, voi
 /* Bytes that may still be put. */
 int store_free_bytes(const struct store *s, uint64_t *out, struct err *e)
     __attribute__((warn_unused_result));
-
-/* Names of the objects that a hash names; out is NUL-terminated. */
-#define STORE_NAME_MAX 256
-void store_pack_name(char out[STORE_NAME_MAX], const char *channel, const struct digest *hash);
-void store_index_name(char out[STORE_NAME_MAX], const char *channel, const struct digest *hash);
-void store_hint_name(char out[STORE_NAME_MAX], const char *channel, const char *course,
-    uint32_t release);
 
 #endif

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog/repo/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "catalog/base/file.h"
+#include "catalog/base/hex.h"
+
+#define NAME_SIZE 256u /* ours are shorter: OBJPATH_SIZE */
+#define TEMP_PREFIX ".tmp-"
+#define TEMP_SIZE (sizeof(TEMP_PREFIX) + 16)
+#define OBJECT_MODE 0644
+#define DIR_MODE 0755
+#define COPY_BYTES 65536u
+#define WALK_DEPTH 16u /* our names have five components */
+
+struct store {
+	int dirfd;
+	bool is_writer;
+};
+
+/* --- names --- */
+
+static int
+check_name(const char *name, bool is_prefix, struct err *e)
+{
+	size_t len = strlen(name);
+	char shown[128];
+
+	if (len == 0 && is_prefix)
+		return 0;
+	if (len == 0 || len >= NAME_SIZE || name[len - 1] == '/')
+		goto bad;
+	for (size_t i = 0; i < len; i++) {
+		bool is_first = i == 0 || name[i - 1] == '/';
+
+		if (is_first && (name[i] == '.' || name[i] == '/'))
+			goto bad;
+	}
+	return 0;
+bad:
+	return err_set(e, ERR_NOT_FOUND, "%s is no name of an object",
+	    err_quote(shown, sizeof(shown), name, len));
+}
+
+/* --- below the root, never through a link --- */
+
+static int
+open_beneath(int dirfd, const char *name, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+
+	return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+}
+
+static bool
+is_absence(int sys)
+{
+	return sys == ENOENT || sys == ENOTDIR || sys == ELOOP || sys == EXDEV ||
+	    sys == ENAMETOOLONG;
+}
+
+/* Open the directory that holds name; *base points at the last component. */
+static int
+open_parent(const struct store *s, const char *name, const char **base, struct err *e)
+{
+	const char *slash = strrchr(name, '/');
+	char dir[NAME_SIZE];
+	int fd;
+
+	if (slash == NULL)
+		(void)snprintf(dir, sizeof(dir), ".");
+	else
+		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - name), name);
+	*base = slash == NULL ? name : slash + 1;
+	fd = open_beneath(s->dirfd, dir, O_RDONLY | O_DIRECTORY);
+	if (fd == -1) {
+		err_errno(e, "cannot open the directory of %s", name);
+		if (e != NULL && is_absence(e->sys))
+			e->class = ERR_NOT_FOUND;
+	}
+	return fd;
+}
+
+/* The same for a name about to be written: made where absent. */
+static int
+make_parent(const struct store *s, const char *name, const char **base, struct err *e)
+{
+	struct err why = { 0 };
+	int fd;
+
+	if (check_name(name, false, e) == -1)
+		return -1;
+	if (!s->is_writer)
+		return err_set(e, ERR_SYSTEM, "%s: the repository is open for reading only", name);
+	fd = open_parent(s, name, base, &why);
+	if (fd != -1)
+		return fd;
+	if (why.sys != ENOENT) {
+		if (e != NULL)
+			*e = why;
+		return -1;
+	}
+	if (file_make_parents(s->dirfd, name, DIR_MODE, e) == -1)
+		return -1;
+	return open_parent(s, name, base, e);
+}
+
+static int
+sync_dir(int dirfd, const char *name, struct err *e)
+{
+	return fsync(dirfd) == 0 ? 0 : err_errno(e, "cannot sync the directory of %s", name);
+}
+
+/* --- temporary files --- */
+
+/* Create a temporary file in dirfd; its name goes to temp. */
+static int
+temp_open(int dirfd, char temp[TEMP_SIZE], struct err *e)
+{
+	uint8_t random[8];
+	int fd;
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_errno(e, "random bytes");
+	memcpy(temp, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1);
+	hex_encode(temp + sizeof(TEMP_PREFIX) - 1, random, sizeof(random));
+	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    OBJECT_MODE);
+	return fd != -1 ? fd : err_errno(e, "cannot create a temporary file");
+}
+
+/* Sync and close fd, whatever happens. */
+static int
+sync_and_close(int fd, struct err *e)
+{
+	int rc = fsync(fd);
+
+	if (rc == -1)
+		err_errno(e, "fsync");
+	if (close(fd) == -1 && rc == 0)
+		rc = err_errno(e, "close");
+	return rc;
+}
+
+static int
+write_temp(int dirfd, char temp[TEMP_SIZE], const void *bytes, size_t len, struct err *e)
+{
+	int fd = temp_open(dirfd, temp, e);
+
+	if (fd == -1)
+		return -1;
+	if (file_write_all(fd, bytes, len, e) == -1)
+		(void)close(fd); /* the write's failure is the one reported */
+	else if (sync_and_close(fd, e) == 0)
+		return 0;
+	(void)unlinkat(dirfd, temp, 0); /* a left-over is swept at the next opening */
+	return -1;
+}
+
+/* rename that refuses an existing target with EEXIST; FAT and old NFS lack the flag. */
+static int
+rename_new(int from_dirfd, const char *from, int dirfd, const char *base)
+{
+	struct stat st;
+
+	if (renameat2(from_dirfd, from, dirfd, base, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	if (errno != ENOENT)
+		return -1;
+	return renameat(from_dirfd, from, dirfd, base); /* we are the only writer */
+}
+
+/* --- what is there already --- */
+
+/* 1 where both files hold the same bytes, 0 where not, -1 on failure. */
+static int
+same_files(int a, int b, struct err *e)
+{
+	struct stat sa, sb;
+	uint8_t *bytes;
+	int rc = -1;
+
+	if (fstat(a, &sa) == -1 || fstat(b, &sb) == -1)
+		return err_errno(e, "cannot look at the object");
+	if (sa.st_size != sb.st_size)
+		return 0;
+	if (sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino)
+		return 1;
+	bytes = malloc(2 * COPY_BYTES);
+	if (bytes == NULL)
+		return err_nomem(e);
+	for (uint64_t off = 0; off < (uint64_t)sa.st_size;) {
+		uint64_t left = (uint64_t)sa.st_size - off;
+		size_t n = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+
+		if (file_pread_all(a, bytes, n, off, e) == -1 ||
+		    file_pread_all(b, bytes + COPY_BYTES, n, off, e) == -1)
+			goto out;
+		if (memcmp(bytes, bytes + COPY_BYTES, n) != 0) {
+			rc = 0;
+			goto out;
+		}
+		off += n;
+	}
+	rc = 1;
+out:
+	free(bytes);
+	return rc;
+}
+
+/*
+ * The name exists.  Success where it holds the bytes of the file from, which is then removed;
+ * the earlier writer may have died before its sync, so sync again.
+ */
+static int
+settle_existing(int dirfd, const char *base, int from_dirfd, const char *from, const char *name,
+    struct err *e)
+{
+	int have, want, same = -1, rc = -1;
+
+	have = open_beneath(dirfd, base, O_RDONLY | O_NONBLOCK);
+	want = open_beneath(from_dirfd, from, O_RDONLY | O_NONBLOCK);
+	if (have == -1 || want == -1) {
+		err_errno(e, "cannot open %s", name);
+		goto out;
+	}
+	same = same_files(have, want, e);
+	if (same == 0)
+		err_set(e, ERR_CONFLICT, "%s exists with other content", name);
+	if (same != 1)
+		goto out;
+	if (fsync(have) == -1) {
+		err_errno(e, "cannot sync %s", name);
+		goto out;
+	}
+	if (sync_dir(dirfd, name, e) == -1)
+		goto out;
+	(void)unlinkat(from_dirfd, from, 0); /* a left-over is swept at the next opening */
+	rc = 0;
+out:
+	if (have != -1)
+		(void)close(have); /* only read from */
+	if (want != -1)
+		(void)close(want);
+	return rc;
+}
+
+/* --- writing --- */
+
+int
+store_put(struct store *s, const char *name, const void *bytes, size_t len, struct err *e)
+{
+	char temp[TEMP_SIZE];
+	const char *base;
+	int rc = -1, dirfd = make_parent(s, name, &base, e);
+
+	if (dirfd == -1)
+		return -1;
+	if (write_temp(dirfd, temp, bytes, len, e) == -1) {
+		err_within(e, "cannot write %s", name);
+		goto out;
+	}
+	if (rename_new(dirfd, temp, dirfd, base) == 0)
+		rc = sync_dir(dirfd, name, e);
+	else if (errno == EEXIST)
+		rc = settle_existing(dirfd, base, dirfd, temp, name, e);
+	else
+		err_errno(e, "cannot put %s in place", name);
+	if (rc == -1)
+		(void)unlinkat(dirfd, temp, 0); /* already gone after a rename */
+out:
+	(void)close(dirfd); /* only a handle */
+	return rc;
+}
+
+int
+store_replace(struct store *s, const char *name, const void *bytes, size_t len, struct err *e)
+{
+	char temp[TEMP_SIZE];
+	const char *base;
+	int rc = -1, dirfd = make_parent(s, name, &base, e);
+
+	if (dirfd == -1)
+		return -1;
+	if (write_temp(dirfd, temp, bytes, len, e) == -1) {
+		err_within(e, "cannot write %s", name);
+		goto out;
+	}
+	if (renameat(dirfd, temp, dirfd, base) == -1) {
+		err_errno(e, "cannot put %s in place", name);
+		(void)unlinkat(dirfd, temp, 0);
+		goto out;
+	}
+	rc = sync_dir(dirfd, name, e);
+out:
+	(void)close(dirfd); /* only a handle */
+	return rc;
+}
+
+/* Copy the file from into a synced temporary file of dirfd. */
+static int
+copy_to_temp(int dirfd, char temp[TEMP_SIZE], int from, struct err *e)
+{
+	uint8_t *bytes = malloc(COPY_BYTES);
+	int fd, rc = -1;
+
+	if (bytes == NULL)
+		return err_nomem(e);
+	fd = temp_open(dirfd, temp, e);
+	if (fd == -1)
+		goto out;
+	for (;;) {
+		ssize_t n = read(from, bytes, COPY_BYTES);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			err_errno(e, "read");
+		else if (n > 0 && file_write_all(fd, bytes, (size_t)n, e) == 0)
+			continue;
+		else if (n == 0)
+			rc = 0;
+		break;
+	}
+	if (rc == 0)
+		rc = sync_and_close(fd, e);
+	else
+		(void)close(fd); /* the failure before is the one reported */
+	if (rc == -1)
+		(void)unlinkat(dirfd, temp, 0);
+out:
+	free(bytes);
+	return rc;
+}
+
+static int
+put_copy(int dirfd, const char *base, int from_dirfd, const char *from_name, int from,
+    const char *name, struct err *e)
+{
+	char temp[TEMP_SIZE];
+	int rc = -1;
+
+	if (copy_to_temp(dirfd, temp, from, e) == -1)
+		return -1;
+	if (rename_new(dirfd, temp, dirfd, base) == 0)
+		rc = sync_dir(dirfd, name, e);
+	else if (errno == EEXIST)
+		rc = settle_existing(dirfd, base, dirfd, temp, name, e);
+	else
+		err_errno(e, "cannot put %s in place", name);
+	if (rc == -1)
+		(void)unlinkat(dirfd, temp, 0); /* already gone after a rename */
+	else
+		(void)unlinkat(from_dirfd, from_name, 0); /* the object is safe without it */
+	return rc;
+}
+
+int
+store_put_file(struct store *s, const char *name, int from_dirfd, const char *from_name,
+    struct err *e)
+{
+	struct stat st;
+	const char *base;
+	int from = -1, rc = -1, dirfd = make_parent(s, name, &base, e);
+
+	if (dirfd == -1)
+		return -1;
+	from = openat(from_dirfd, from_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (from == -1 || fstat(from, &st) == -1) {
+		err_errno(e, "cannot open %s", from_name);
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		err_set(e, ERR_BAD_INPUT, "%s is not a regular file", from_name);
+		goto out;
+	}
+	if (fchmod(from, OBJECT_MODE) == -1 || fsync(from) == -1) {
+		err_errno(e, "cannot sync %s", from_name);
+		goto out;
+	}
+	if (rename_new(from_dirfd, from_name, dirfd, base) == 0)
+		rc = sync_dir(dirfd, name, e);
+	else if (errno == EEXIST)
+		rc = settle_existing(dirfd, base, from_dirfd, from_name, name, e);
+	else if (errno == EXDEV)
+		rc = put_copy(dirfd, base, from_dirfd, from_name, from, name, e);
+	else
+		err_errno(e, "cannot put %s in place", name);
+out:
+	if (from != -1)
+		(void)close(from); /* synced above */
+	(void)close(dirfd);        /* only a handle */
+	return rc;
+}
+
+int
+store_remove(struct store *s, const char *name, struct err *e)
+{
+	struct err why = { 0 };
+	const char *base;
+	int dirfd, rc = 0;
+
+	if (check_name(name, false, e) == -1)
+		return -1;
+	if (!s->is_writer)
+		return err_set(e, ERR_SYSTEM, "%s: the repository is open for reading only", name);
+	dirfd = open_parent(s, name, &base, &why);
+	if (dirfd == -1 && why.class == ERR_NOT_FOUND)
+		return 0;
+	if (dirfd == -1) {
+		if (e != NULL)
+			*e = why;
+		return -1;
+	}
+	if (unlinkat(dirfd, base, 0) == 0)
+		rc = sync_dir(dirfd, name, e);
+	else if (errno != ENOENT)
+		rc = err_errno(e, "cannot remove %s", name);
+	(void)close(dirfd); /* only a handle */
+	return rc;
+}
+
+/* --- reading --- */
+
+int
+store_read(const struct store *s, const char *name, int *fd, uint64_t *size, struct err *e)
+{
+	struct stat st;
+	int got;
+
+	if (check_name(name, false, e) == -1)
+		return -1;
+	got = open_beneath(s->dirfd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	if (got == -1) {
+		int sys = errno;
+
+		err_errno(e, "cannot open %s", name);
+		if (e != NULL && is_absence(sys))
+			e->class = ERR_NOT_FOUND;
+		return -1;
+	}
+	if (fstat(got, &st) == -1) {
+		err_errno(e, "cannot look at %s", name);
+		(void)close(got);
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		(void)close(got);
+		return err_set(e, ERR_NOT_FOUND, "%s is not a regular file", name);
+	}
+	*fd = got;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int
+store_load(const struct store *s, const char *name, size_t max_bytes, struct buf *b,
+    struct err *e)
+{
+	uint64_t size;
+	size_t old = buf_len(b);
+	uint8_t *at;
+	int fd, rc = -1;
+
+	if (store_read(s, name, &fd, &size, e) == -1)
+		return -1;
+	if (size > max_bytes) {
+		err_set(e, ERR_BAD_INPUT, "%s has %" PRIu64 " bytes, the limit is %zu", name, size,
+		    max_bytes);
+		goto out;
+	}
+	at = buf_extend(b, (size_t)size, e);
+	if (at == NULL)
+		goto out;
+	if (file_read_all(fd, at, (size_t)size, e) == -1) {
+		err_within(e, "%s", name);
+		buf_truncate(b, old);
+		goto out;
+	}
+	rc = 0;
+out:
+	(void)close(fd); /* only read from */
+	return rc;
+}
+
+bool
+store_has(const struct store *s, const char *name)
+{
+	uint64_t size;
+	int fd;
+
+	if (store_read(s, name, &fd, &size, NULL) == -1)
+		return false;
+	(void)close(fd); /* only looked at */
+	return true;
+}
+
+int
+store_free_bytes(const struct store *s, uint64_t *out, struct err *e)
+{
+	return file_free_bytes(s->dirfd, out, e);
+}
+
+/* --- walking --- */
+
+struct walk {
+	store_walk_fn *fn;
+	void *ctx;
+	char name[NAME_SIZE]; /* the whole name of what is looked at */
+	bool is_sweep;             /* remove temporary files instead of calling fn */
+};
+
+static int
+is_of_interest(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+static int
+by_bytes(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int walk_dir(struct walk *w, int dirfd, size_t len, unsigned depth, struct err *e);
+
+/* 1: the caller of the walk wants no more. */
+static int
+walk_entry(struct walk *w, int dirfd, const char *base, size_t len, unsigned depth, struct err *e)
+{
+	struct store_item item = { .name = w->name };
+	struct stat st;
+
+	if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : err_errno(e, "cannot look at %s", w->name);
+	if (S_ISDIR(st.st_mode)) {
+		int fd = base[0] == '.' ? -1 : open_beneath(dirfd, base, O_RDONLY | O_DIRECTORY);
+		int rc;
+
+		if (base[0] == '.' || (fd == -1 && errno == ENOENT))
+			return 0;
+		if (fd == -1)
+			return err_errno(e, "cannot open %s", w->name);
+		rc = walk_dir(w, fd, len, depth + 1, e);
+		(void)close(fd); /* only a handle */
+		return rc;
+	}
+	if (w->is_sweep) {
+		if (strncmp(base, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1) == 0 &&
+		    unlinkat(dirfd, base, 0) == -1 && errno != ENOENT)
+			return err_errno(e, "cannot remove %s", w->name);
+		return 0;
+	}
+	if (base[0] == '.' || !S_ISREG(st.st_mode))
+		return 0;
+	item.size = (uint64_t)st.st_size;
+	item.changed_at = st.st_mtime;
+	return w->fn(w->ctx, &item, e);
+}
+
+static int
+walk_dir(struct walk *w, int dirfd, size_t len, unsigned depth, struct err *e)
+{
+	struct dirent **entries = NULL;
+	int n, rc = 0;
+
+	if (depth > WALK_DEPTH)
+		return err_set(e, ERR_BAD_INPUT, "%s: directories too deep", w->name);
+	n = scandirat(dirfd, ".", &entries, is_of_interest, by_bytes);
+	if (n == -1)
+		return err_errno(e, "cannot read directory %s", w->name);
+	for (int i = 0; i < n; i++) {
+		const char *base = entries[i]->d_name;
+		int m = snprintf(w->name + len, sizeof(w->name) - len, "%s%s",
+		    len == 0 ? "" : "/", base);
+
+		if (rc == 0 && m < (int)(sizeof(w->name) - len))
+			rc = walk_entry(w, dirfd, base, len + (size_t)m, depth, e);
+		w->name[len] = '\0';
+		free(entries[i]);
+	}
+	free(entries);
+	return rc;
+}
+
+int
+store_walk(const struct store *s, const char *prefix, store_walk_fn *fn, void *ctx, struct err *e)
+{
+	struct walk w = { .fn = fn, .ctx = ctx };
+	int fd, rc;
+
+	if (check_name(prefix, true, e) == -1)
+		return -1;
+	(void)snprintf(w.name, sizeof(w.name), "%s", prefix);
+	fd = open_beneath(s->dirfd, prefix[0] == '\0' ? "." : prefix, O_RDONLY | O_DIRECTORY);
+	if (fd == -1 && is_absence(errno))
+		return 0;
+	if (fd == -1)
+		return err_errno(e, "cannot open %s", prefix);
+	rc = walk_dir(&w, fd, strlen(prefix), 0, e);
+	(void)close(fd); /* only a handle */
+	return rc == -1 ? -1 : 0;
+}
+
+/* --- life --- */
+
+static int
+sweep(int dirfd, struct err *e)
+{
+	struct walk w = { .is_sweep = true };
+
+	return walk_dir(&w, dirfd, 0, 0, e);
+}
+
+static int
+begin_writing(struct store *s, struct err *e)
+{
+	if (flock(s->dirfd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno == EWOULDBLOCK)
+			return err_set(e, ERR_BUSY, "another process is writing to the repository");
+		return err_errno(e, "cannot lock the repository");
+	}
+	s->is_writer = true;
+	return sweep(s->dirfd, e);
+}
+
+int
+store_open(int dirfd, const char *path, enum store_mode mode, struct store **out, struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return err_nomem(e);
+	s->dirfd = -1;
+	if (mode == STORE_WRITE && file_make_dirs(dirfd, path, DIR_MODE, e) == -1)
+		goto fail;
+	s->dirfd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dirfd == -1) {
+		int sys = errno;
+
+		err_errno(e, "cannot open repository %s", path);
+		if (e != NULL && (sys == ENOENT || sys == ENOTDIR))
+			e->class = ERR_NOT_FOUND;
+		goto fail;
+	}
+	if (mode == STORE_WRITE && begin_writing(s, e) == -1) {
+		err_within(e, "%s", path);
+		goto fail;
+	}
+	*out = s;
+	return 0;
+fail:
+	store_close(s);
+	return -1;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	if (s->dirfd != -1)
+		(void)close(s->dirfd); /* gives the lock back; nothing is pending */
+	free(s);
+}
