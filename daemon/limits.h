@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit of the serving side: number, unit and reason; one per line. */
+#ifndef KEBAO_DAEMON_LIMITS_H
+#define KEBAO_DAEMON_LIMITS_H
+
+/* One request. */
+#define LIMIT_HEAD_BYTES 16384u          /* request line and headers: ten times a browser's */
+#define LIMIT_HEADERS 64u                /* headers of one request: browsers send about 20 */
+#define LIMIT_TARGET_BYTES 4096u         /* path of 1,024 bytes, percent-encoded, fits */
+#define LIMIT_BODY_PIECE_BYTES (256u << 10) /* one call of a sink: memory of an upload */
+#define LIMIT_REPLY_HEADERS_BYTES 8192u  /* headers a route may add */
+
+/* One connection. */
+#define LIMIT_WIRE_BYTES (256u << 10)    /* TLS records per send(): few calls, bounded */
+#define LIMIT_SEND_PIECE_BYTES (192u << 10) /* read at once to send: fits the wire as records */
+#define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
+#define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
+
+/* Deadlines: a slow peer may be honest (an office shares 2 Mbit/s), a silent one is not. */
+#define LIMIT_HANDSHAKE_MS 15000u        /* TLS handshake: four flights on a satellite line */
+#define LIMIT_HEAD_MS 15000u             /* a head is one packet or two */
+#define LIMIT_IDLE_MS 75000u             /* a handshake costs many requests: keep connections */
+#define LIMIT_STALL_MS 60000u            /* no byte at all: the peer is gone */
+#define LIMIT_GRACE_MS 30000u            /* time before the minimum rate counts */
+#define LIMIT_MIN_RATE_BYTES_S 1024u     /* slower is not a transfer */
+#define LIMIT_LINGER_MS 2000u            /* for the peer to read an error */
+#define LIMIT_DRAIN_MS 30000u            /* SIGTERM: systemd kills after 90 s */
+#define LIMIT_ALLOWED_MS 15000u          /* revocation ends running transfers within a minute */
+#define LIMIT_TICK_MS 500u               /* how exactly deadlines are kept */
+
+/* The process. */
+#define LIMIT_CONNECTIONS 4096u          /* 17 KB each when idle: 70 MB */
+#define LIMIT_CONNECTIONS_PER_ADDRESS 256u /* an office behind one address */
+#define LIMIT_WORKERS 64u                /* threads with a loop */
+#define LIMIT_POOL_THREADS 64u           /* threads of one pool */
+#define LIMIT_LISTEN 16u                 /* addresses */
+#define LIMIT_ACCEPTS_PER_TURN 64u       /* accepted before other events get their turn */
+#define LIMIT_ACCEPT_PAUSE_MS 200u       /* at a cap or without descriptors */
+
+/* Files. */
+#define LIMIT_CONFIG_BYTES 65536u        /* kebaod.conf */
+#define LIMIT_CONFIG_LIST 64u            /* values of a list in it */
+#define LIMIT_TICKET_KEY_S 43200         /* seconds until TLS ticket keys change; the last is still read */
+
+#endif
