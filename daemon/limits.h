@@ -40,6 +40,6 @@
 /* Files. */
 #define LIMIT_CONFIG_BYTES 65536u        /* kebaod.conf */
 #define LIMIT_CONFIG_LIST 64u            /* values of a list in it */
-#define LIMIT_TICKET_KEY_S 43200         /* seconds until TLS ticket keys change; the last is still read */
+#define LIMIT_TICKET_KEY_S 43200         /* seconds until ticket keys change; the last is still read */
 
 #endif

@@ -54,7 +54,7 @@ struct route {
 	int (*begin)(struct exchange *x, struct err *e); /* may be NULL */
 	int (*sink)(struct exchange *x, const void *bytes, size_t len, struct err *e);
 	int (*handler)(struct exchange *x, struct err *e);
-	void (*finish)(struct exchange *x); /* may be NULL; runs where handler runs; releases x->data */
+	void (*finish)(struct exchange *x); /* may be NULL; like handler; releases x->data */
 	int tag; /* the application's own; the engine does not look at it */
 };
 
