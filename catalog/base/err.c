@@ -92,6 +92,7 @@ err_class_name(enum err_class class)
 	case ERR_CONFLICT: return "conflict";
 	case ERR_BUSY: return "busy";
 	case ERR_NETWORK: return "network";
+	case ERR_WITHHELD: return "withheld";
 	case ERR_SYSTEM: return "system";
 	}
 	return "unknown";
