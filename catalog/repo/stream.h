@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "catalog/base/buf.h"
 #include "catalog/base/digest.h"
 #include "catalog/base/err.h"
 
@@ -66,15 +65,13 @@ int stream_read(struct stream *s, void *out, size_t room, size_t *n, struct err 
  * hashes of the stored bytes of all frames; etag receives the quotes, too.
  */
 #define STREAM_ETAG_SIZE 40
-void stream_etag(char etag[STREAM_ETAG_SIZE], const struct digest *stored_sha256,
-    const uint32_t *stored_lens, size_t n_frames);
+int stream_etag(char etag[STREAM_ETAG_SIZE], const struct digest *stored_sha256,
+    const uint32_t *stored_lens, size_t n_frames, struct err *e)
+    __attribute__((warn_unused_result));
 uint64_t stream_stored_len(const uint32_t *stored_lens, size_t n_frames);
 
-/*
- * One frame of the source: append its verified content to *content.  For whoever needs
- * frames and not a stream.
- */
-int stream_frame(const struct stream_source *src, uint32_t frame, struct buf *content,
-    struct err *e) __attribute__((warn_unused_result));
+/* A stream_find_fn for a hint that matches the index (hint_matches()); ctx is the const struct hint. */
+int stream_find_in_hint(void *ctx, uint32_t frame, const struct digest *content,
+    struct stream_place *out, struct err *e);
 
 #endif
