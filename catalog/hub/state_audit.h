@@ -10,6 +10,7 @@
 #include "catalog/hub/audit.h"
 
 struct state;
+struct sqlite3;
 
 /* An entry of its own, for what changes nothing here (a refused login, a start). */
 int state_audit_add(struct state *s, const struct audit_note *note, struct err *e);
@@ -27,5 +28,8 @@ void state_audit_free(struct audit_entry *entries, size_t n);
  * -1 with ERR_UNTRUSTED naming the first wrong entry.  *n_entries may be NULL.
  */
 int state_audit_verify(struct state *s, int64_t *n_entries, struct err *e);
+
+/* Add an entry within the transaction of db: for state.c, which commits. */
+int state_audit_append(struct sqlite3 *db, const struct audit_note *note, struct err *e);
 
 #endif

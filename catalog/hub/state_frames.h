@@ -37,7 +37,8 @@ struct state_pack {
 int state_frames_add_pack(struct state *s, const struct state_pack *pack,
     const struct state_frame *frames, size_t n, const struct audit_note *note, struct err *e);
 
-bool state_frames_has_pack(struct state *s, const char *channel, const struct digest *pack);
+int state_frames_has_pack(struct state *s, const char *channel, const struct digest *pack,
+    bool *has, struct err *e);
 
 /* answer[i] = 1 where the channel lacks contents[i], else 0. */
 int state_frames_missing(struct state *s, const char *channel, const struct digest *contents,

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog/hub/state_releases.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/hub/state_db.h"
+#include "catalog/hub/state_query.h"
+#include "catalog/hub/state_row.h"
+
+static int
+insert(sqlite3 *db, const struct state_release *r, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	int rc = -1;
+
+	if (state_query_open(&q, db,
+	        "INSERT OR REPLACE INTO releases (" STATE_ROW_COLUMNS ", is_live)"
+	        " VALUES (" STATE_ROW_PLACES ", 1)",
+	        e) == 0) {
+		state_row_bind(&q, r);
+		rc = state_query_run(&q, e);
+	}
+	state_query_close(&q);
+	return rc;
+}
+
+static int
+set_live(sqlite3 *db, const struct state_release *r, const struct state_releases_switch *sw,
+    struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	int rc = -1;
+
+	if (state_query_open(&q, db,
+	        "UPDATE releases SET is_live = 0 WHERE channel = ? AND course = ?", e) == -1)
+		goto out;
+	state_query_text(&q, r->channel);
+	state_query_text(&q, r->course);
+	if (state_query_run(&q, e) == -1)
+		goto out;
+	if (state_query_open(&q, db,
+	        "UPDATE releases SET is_live = 1"
+	        " WHERE channel = ? AND course = ? AND number = ?",
+	        e) == -1)
+		goto out;
+	for (size_t i = 0; i < sw->n_live; i++) {
+		state_query_text(&q, r->channel);
+		state_query_text(&q, r->course);
+		state_query_int(&q, sw->live[i]);
+		if (state_query_run(&q, e) == -1)
+			goto out;
+	}
+	rc = 0;
+out:
+	state_query_close(&q);
+	return rc;
+}
+
+static int
+finish_draft(sqlite3 *db, const struct state_releases_switch *sw, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	int rc = -1;
+
+	if (sw->draft_id == NULL)
+		return 0;
+	if (state_query_open(&q, db,
+	        "UPDATE drafts SET state = 'published', role_version = ?, role_hash = ?"
+	        " WHERE id = ?",
+	        e) == 0) {
+		state_query_int(&q, sw->role_version);
+		state_query_digest(&q, &sw->role_hash);
+		state_query_text(&q, sw->draft_id);
+		rc = state_query_run(&q, e);
+	}
+	state_query_close(&q);
+	if (rc == 0 && sqlite3_changes(db) != 1)
+		return err_set(e, ERR_NOT_FOUND, "there is no draft %s", sw->draft_id);
+	return rc;
+}
+
+int
+state_releases_publish(struct state *s, const struct state_release *r,
+    const struct state_releases_switch *sw, const struct audit_note *note, struct err *e)
+{
+	sqlite3 *db;
+
+	if (state_db_begin(s, &db, e) == -1)
+		return -1;
+	if (insert(db, r, e) == -1 || set_live(db, r, sw, e) == -1 ||
+	    finish_draft(db, sw, e) == -1)
+		return state_db_rollback(s);
+	return state_db_commit(s, note, e);
+}
+
+static int
+read_row(struct state_query *q, struct state_release *r, struct err *e)
+{
+	memset(r, 0, sizeof(*r));
+	r->is_live = state_query_get_int(q, STATE_ROW_N_COLUMNS) != 0;
+	return state_row_read(q, 0, r, e);
+}
+
+int
+state_releases_get(struct state *s, const char *channel, const char *course, uint32_t number,
+    struct state_release *out, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	struct state_release r;
+	sqlite3 *db;
+	int got = -1;
+
+	if (state_db_reader_take(s, &db, e) == -1)
+		return -1;
+	if (state_query_open(&q, db,
+	        "SELECT " STATE_ROW_COLUMNS ", is_live FROM releases"
+	        " WHERE channel = ?1 AND course = ?2 AND"
+	        " iif(?3 = 0, is_live = 1, number = ?3) ORDER BY number DESC LIMIT 1",
+	        e) == 0) {
+		state_query_text(&q, channel);
+		state_query_text(&q, course);
+		state_query_int(&q, number);
+		got = state_query_step(&q, e);
+		if (got == 1 && read_row(&q, &r, e) == -1)
+			got = -1;
+	}
+	state_query_close(&q);
+	state_db_reader_give(s, db);
+	if (got == 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such release");
+	if (got == 1)
+		*out = r;
+	return got == 1 ? 0 : -1;
+}
+
+/* Run a query of one or two text parameters (the second may be NULL) into an array. */
+static int
+list(struct state *s, const char *sql, const char *const params[2], struct state_release **out,
+    size_t *n, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	struct state_release *rows = NULL;
+	size_t n_rows = 0;
+	sqlite3 *db;
+	int got = -1;
+
+	if (state_db_reader_take(s, &db, e) == -1)
+		return -1;
+	if (state_query_open(&q, db, sql, e) == 0) {
+		state_query_text(&q, params[0]);
+		if (sqlite3_bind_parameter_count(q.st) == 2)
+			state_query_text(&q, params[1]);
+		while ((got = state_query_step(&q, e)) == 1) {
+			rows = state_query_grow(rows, n_rows, sizeof(*rows), e);
+			if (rows == NULL || read_row(&q, &rows[n_rows], e) == -1) {
+				got = -1;
+				break;
+			}
+			n_rows++;
+		}
+	}
+	state_query_close(&q);
+	state_db_reader_give(s, db);
+	if (got == -1) {
+		free(rows);
+		return -1;
+	}
+	*out = rows;
+	*n = n_rows;
+	return 0;
+}
+
+int
+state_releases_newest(struct state *s, const char *channel, struct state_release **out,
+    size_t *n, struct err *e)
+{
+	const char *const params[2] = { channel, NULL };
+
+	return list(s,
+	    "SELECT " STATE_ROW_COLUMNS ", is_live FROM releases AS r"
+	    " WHERE is_live = 1 AND (?1 IS NULL OR channel = ?1) AND number ="
+	    " (SELECT max(number) FROM releases AS o WHERE o.channel = r.channel AND"
+	    " o.course = r.course AND o.is_live = 1)"
+	    " ORDER BY channel, course",
+	    params, out, n, e);
+}
+
+int
+state_releases_list(struct state *s, const char *channel, const char *course,
+    struct state_release **out, size_t *n, struct err *e)
+{
+	const char *const params[2] = { channel, course };
+
+	return list(s,
+	    "SELECT " STATE_ROW_COLUMNS ", is_live FROM releases"
+	    " WHERE channel = ? AND course = ? ORDER BY number",
+	    params, out, n, e);
+}
