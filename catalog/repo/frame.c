@@ -350,7 +350,7 @@ take(struct frame_scan *s, const uint8_t *bytes, size_t len, size_t *taken, stru
 int
 frame_scan_feed(struct frame_scan *s, const void *bytes, size_t len, size_t *used, struct err *e)
 {
-	size_t done = 0, n;
+	size_t done = 0, n = 0;
 
 	for (;;) {
 		if (s->phase == SCAN_BLOCK && s->skip == 0 && !s->is_done) {

@@ -125,7 +125,7 @@ int
 hint_new(const struct hint_input *in, struct hint **out, struct err *e)
 {
 	struct hint *h;
-	uint32_t n_runs, run = 0;
+	uint32_t n_runs = 0, run = 0;
 
 	if (check_input(in, &n_runs, e) == -1)
 		return -1;
@@ -185,8 +185,8 @@ take_section(const uint8_t **p, size_t *left, const uint8_t **tag, uint32_t *len
 static int
 split(const uint8_t *p, size_t left, struct section *sections, struct err *e)
 {
-	const uint8_t *tag;
-	uint32_t len;
+	const uint8_t *tag = NULL;
+	uint32_t len = 0;
 
 	for (unsigned i = 0; i < N_SECTIONS; i++) {
 		if (take_section(&p, &left, &tag, &len, e) == -1)
