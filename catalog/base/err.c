@@ -20,7 +20,7 @@ trim_partial(char *text)
 }
 
 int
-err_set(struct err *e, enum err_class class, const char *fmt, ...)
+(err_set)(struct err *e, enum err_class class, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -36,7 +36,7 @@ err_set(struct err *e, enum err_class class, const char *fmt, ...)
 }
 
 int
-err_errno(struct err *e, const char *fmt, ...)
+(err_errno)(struct err *e, const char *fmt, ...)
 {
 	int sys = errno;
 	va_list ap;
@@ -57,7 +57,7 @@ err_errno(struct err *e, const char *fmt, ...)
 }
 
 int
-err_nomem(struct err *e)
+(err_nomem)(struct err *e)
 {
 	return err_set(e, ERR_SYSTEM, "out of memory");
 }

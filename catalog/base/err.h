@@ -37,6 +37,11 @@ int err_errno(struct err *e, const char *fmt, ...) __attribute__((format(printf,
 /* Out of memory is an ordinary failure: class ERR_SYSTEM. */
 int err_nomem(struct err *e);
 
+/* Lets the compiler see what these return, so that it knows where outputs are set. */
+#define err_set(...) ({ (void)err_set(__VA_ARGS__); -1; })
+#define err_errno(...) ({ (void)err_errno(__VA_ARGS__); -1; })
+#define err_nomem(e) ({ (void)err_nomem(e); -1; })
+
 /* Put "context: " in front of the text, keeping class and sys. */
 void err_within(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
