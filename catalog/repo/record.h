@@ -46,13 +46,13 @@ struct record {
 	char course[IDS_SIZE];
 	uint32_t release;
 	int64_t published_at; /* UTC seconds */
-	char *label;
+	char *label; /* NULL while not set, as all texts */
 	struct record_texts title;
 	struct record_texts summary; /* empty when absent, as all below */
 	struct record_texts notes;
-	char *field;                 /* foreign | ip | securities | ethics | practice | other */
+	char *field;                 /* foreign | ip | securities | ethics | practice | other; see below */
 	struct record_list languages;
-	uint32_t study_minutes;      /* "hours"; 0 when absent */
+	uint32_t study_minutes;      /* 0 when absent */
 	struct record_list lecturers;
 	char *rights;                /* NULL when absent */
 	uint32_t n_files;
@@ -64,9 +64,10 @@ struct record {
 void record_free(struct record *r);
 
 /*
- * RECORD_STRICT refuses members that the format does not know and bytes that
- * are not the canonical form: for publishing.  RECORD_LENIENT ignores unknown
- * members: for reading what a newer publisher signed.
+ * RECORD_STRICT refuses members and fields that the format does not know, and
+ * bytes that are not the canonical form: for publishing.  RECORD_LENIENT
+ * ignores unknown members and lets an unknown field stand: for reading what a
+ * newer publisher signed.
  */
 enum record_mode { RECORD_STRICT, RECORD_LENIENT };
 
@@ -78,22 +79,31 @@ int record_encode(const struct record *r, struct buf *b, struct err *e)
     __attribute__((warn_unused_result));
 
 /*
+ * Check the values of all fields.  findings: as in record_parse_course().
+ * record_encode() does this itself.
+ */
+int record_check(const struct record *r, struct buf *findings, struct err *e)
+    __attribute__((warn_unused_result));
+
+/*
  * course.json to a record without its computed fields.  All findings, one per
  * line, are added to *findings (may be NULL); e has the first and says how many
- * there are.
+ * more there are.  Findings about values come when nothing is wrong with types.
  */
 int record_parse_course(const void *bytes, size_t len, struct record **out, struct buf *findings,
     struct err *e) __attribute__((warn_unused_result));
 
-/* A course.json to fill in, for people: required members empty, the field and languages set. */
+/*
+ * Append a course.json to fill in, for people.  course may be NULL: then it is
+ * to be filled in, too.
+ */
 int record_course_template(const char *course, struct buf *b, struct err *e)
     __attribute__((warn_unused_result));
 
-/* The text in lang, else in a language of the same first part, else in zh, en, the first; lent. */
+/*
+ * The text in lang, else in a language of the same first part, else in zh, en,
+ * the first there is; "" where there is none.  Lent.
+ */
 const char *record_text_in(const struct record_texts *t, const char *lang);
-
-/* RFC 3339, UTC, whole seconds ("2026-11-23T08:00:00Z"); out has 21 bytes. */
-void record_time_encode(char *out, int64_t at);
-int record_time_parse(int64_t *out, const char *text) __attribute__((warn_unused_result));
 
 #endif
