@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/app/answer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "catalog/json/canon.h"
+#include "daemon/http/reply.h"
+
+int
+answer_json(struct exchange *x, int status, struct json *doc, struct err *e)
+{
+	struct buf body = BUF_INIT;
+	int rc = -1;
+
+	if (json_check(doc, e) == 0 && canon_write(json_top(doc), &body, e) == 0 &&
+	    reply_header(x, "Cache-Control", "no-store", e) == 0)
+		rc = reply_bytes(x, status, "application/json", &body, e);
+	json_free(doc);
+	buf_clear(&body);
+	return rc;
+}
+
+int
+answer_body(const struct exchange *x, const char *const *names, size_t n, struct json **out,
+    struct err *e)
+{
+	struct json *doc;
+	const char *type = exchange_header(x, "content-type");
+
+	if (type == NULL || strncasecmp(type, "application/json", strlen("application/json")) != 0)
+		return err_set(e, ERR_BAD_INPUT, "the body must be application/json");
+	if (json_parse(buf_data(&x->body), buf_len(&x->body), GATE_ANY, &doc, e) == -1) {
+		err_within(e, "body");
+		return -1;
+	}
+	if (!json_is_object(json_top(doc)))
+		(void)err_set(e, ERR_BAD_INPUT, "body: an object is wanted");
+	else if (json_only(json_top(doc), names, n, e) == 0) {
+		*out = doc;
+		return 0;
+	}
+	json_free(doc);
+	return -1;
+}
+
+int
+answer_space(struct exchange *x, const struct err *e)
+{
+	if (e->sys != ENOSPC && e->sys != EDQUOT)
+		return -1;
+	reply_problem_status(x, 507, e);
+	return 0;
+}
