@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a new version of a channel's role may change, PROTOCOL.md 4.2.  Pure.  Only
+ * the content is judged here; signatures, dates and form are checked by kebaod-signer
+ * before it signs the switch.
+ */
+#ifndef KEBAO_DAEMON_APP_ROLECHECK_H
+#define KEBAO_DAEMON_APP_ROLECHECK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "catalog/base/digest.h"
+#include "catalog/base/err.h"
+#include "catalog/base/limits.h"
+
+struct state_release;
+
+/* Bytes of a role; NULL and 0: the channel has none yet. */
+struct rolecheck_role {
+	const void *bytes;
+	size_t len;
+};
+
+struct rolecheck_result {
+	int64_t version;
+	uint32_t live[LIMIT_LIVE_RELEASES]; /* releases of the course with a record, not withdrawn */
+	size_t n_live;
+};
+
+/*
+ * Whether new may follow old in order to publish r (channel, course, number,
+ * record, record_len, tar and tar_len are set): version is old's + 1, r is newer
+ * than all releases of its course, its record and bundle are targets with the right
+ * lengths and hashes, every other target of old is there unchanged, except the course's
+ * bundle before, and records that the limit of live releases pushes out, oldest first.
+ *
+ * -1: ERR_CONFLICT where version or release number show that somebody published
+ * meanwhile, ERR_BAD_INPUT otherwise; the text says what to do.
+ */
+int rolecheck_publish(const struct rolecheck_role *old, const struct rolecheck_role *new,
+    const struct state_release *r, struct rolecheck_result *out, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Whether new is old with another version and expiry: all targets are the same. */
+int rolecheck_renew(const struct rolecheck_role *old, const struct rolecheck_role *new,
+    int64_t *version, struct err *e) __attribute__((warn_unused_result));
+
+#endif
