@@ -161,8 +161,9 @@ check_index_len(struct drafts *ds, const struct record *rec, struct err *e)
 	return 0;
 }
 
-static void
-fill_release(struct state_release *r, const struct record *rec, const struct layout *l)
+static int
+fill_release(struct state_release *r, const struct record *rec, const struct layout *l,
+    struct err *e)
 {
 	r->index = rec->index.sha256;
 	r->index_len = rec->index.len;
@@ -171,8 +172,10 @@ fill_release(struct state_release *r, const struct record *rec, const struct lay
 	r->zst_len = l->zst_len;
 	memset(&r->zst_tag, 0, sizeof(r->zst_tag));
 	/* The ETag is "z-" and 32 digits, in quotes; the state keeps the digits' bytes. */
-	(void)hex_decode(r->zst_tag.bytes, DIGEST_LEN / 2, l->zst_etag + 3, DIGEST_LEN);
+	if (hex_decode(r->zst_tag.bytes, DIGEST_LEN / 2, l->zst_etag + 3, DIGEST_LEN) == -1)
+		return err_set(e, ERR_SYSTEM, "%s is no ETag of a view", l->zst_etag);
 	r->published_at = rec->published_at;
+	return 0;
 }
 
 /* The whole check of one draft. */
@@ -194,8 +197,7 @@ check(struct drafts *ds, struct state_draft *d, struct err *e)
 	if (compare_counts(rec, l->index, e) == -1 ||
 	    check_release(&src, rec->tar.len, &rec->tar.sha256, &opt, e) == -1)
 		goto out;
-	fill_release(&d->release, rec, l);
-	rc = 0;
+	rc = fill_release(&d->release, rec, l, e);
 out:
 	layouts_give_back(ds->parts.layouts, l);
 	record_free(rec);
