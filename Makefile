@@ -27,7 +27,7 @@ CC       := clang-14
 CFLAGS   := -std=gnu11 -pthread -w
 endif
 
-LIBS_catalog := -lzstd -lcjson -lutf8proc -lz -lsqlite3 -lcrypto
+LIBS_catalog := -lzstd -lcjson -lutf8proc -lz -lsqlite3 -lcrypto -lm
 LIBS_daemon  := -levent_core -levent_pthreads -lssl $(LIBS_catalog)
 LIBS_client  := -lcurl -larchive -lssl $(LIBS_catalog)
 
