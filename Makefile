@@ -59,7 +59,7 @@ WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
 FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 
-.PHONY: all unit-programs unit clean
+.PHONY: all unit-programs fuzz-programs unit courses check-programs check system lint fuzz deps clean
 all: $(CATALOG) $(DAEMON) $(CLIENT) $(PROGRAMS)
 
 $(B)/%.o: %.c Makefile
@@ -107,8 +107,58 @@ $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/driver.o $(DAEM
 endif
 
 unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
 unit: $(UNIT)
 	@CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(UNIT)
+
+# --- what is built at test time --------------------------------------------------------
+# Sample courses: texts of tests/fixtures/courses, with speech and slides made by tools of Debian.
+COURSES := build/courses/.made
+courses: $(COURSES)
+$(COURSES): $(shell find tests/fixtures/courses -type f 2>/dev/null)
+	tests/fixtures/courses/make.sh build/courses
+	@touch $@
+
+# A test is a program that prints TAP; these give the same script to several builds.
+SYSTEM := $(patsubst tests/system/%.sh,$(B)/system/%.t,$(wildcard tests/system/[0-9]*.sh))
+$(B)/system/%.t: tests/system/%.sh Makefile
+	@mkdir -p $(@D)
+	@printf '#!/bin/sh\nKEBAO_BIN=$(CURDIR)/$(B) exec $(CURDIR)/$<\n' >$@ && chmod +x $@
+$(B)/replay.t: $(FUZZ) Makefile
+	@printf '#!/bin/sh\nexec $(CURDIR)/tests/fuzz/replay.sh $(FUZZ)\n' >$@ && chmod +x $@
+check-programs: all $(UNIT) $(SYSTEM) $(B)/replay.t
+
+# --- tests -----------------------------------------------------------------------------
+LINT  := $(wildcard tests/lint/[0-9]*.sh)
+PROVE := CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' -j$(JOBS)
+built = $(MAKE) --no-print-directory -j$(JOBS) CONFIG=$(1) $(2)
+
+# Everything, in three builds; the summary of prove is the last line.
+check: deps
+	+@$(call built,debug,check-programs courses)
+	+@$(call built,asan,check-programs)
+	+@$(call built,release,all unit-programs)
+	@$(PROVE) $(patsubst $(B)/%,build/debug/%,$(SYSTEM)) $(patsubst $(B)/%,build/asan/%,$(SYSTEM)) \
+		$(LINT) $(foreach c,debug asan release,$(patsubst $(B)/%,build/$(c)/%,$(UNIT))) \
+		build/asan/replay.t
+system: all courses $(SYSTEM)
+	@$(PROVE) $(SYSTEM)
+lint: all
+	@$(PROVE) $(LINT)
+
+# libFuzzer where clang is there, else our own driver, which needs nothing.
+fuzz:
+ifneq ($(shell command -v clang-14),)
+	+@$(call built,fuzz,fuzz-programs)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh libfuzzer $(patsubst $(B)/%,build/fuzz/%,$(FUZZ))
+else
+	+@$(call built,asan,fuzz-programs)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh driver $(patsubst $(B)/%,build/asan/%,$(FUZZ))
+endif
+
+# --- packages --------------------------------------------------------------------------
+deps:
+	@.ci/deps build test demo
 
 clean:
 	rm -rf build
