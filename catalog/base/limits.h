@@ -16,6 +16,12 @@
 /* JSON from outside. */
 #define LIMIT_JSON_DEPTH 32u           /* nesting: our documents use 8 */
 
+/* Registry. */
+#define LIMIT_REGISTRY_BYTES (8u << 20)    /* one change: all firms of a province at once */
+#define LIMIT_REGISTRY_DOCUMENTS 200000u   /* every firm, its pairings and channels, with room */
+#define LIMIT_REGISTRY_TEXT_BYTES 1000u    /* one name or title, UTF-8 */
+#define LIMIT_AUDIENCE_ORGS 500u           /* organisations named in one audience */
+
 /* Releases. */
 #define LIMIT_ID_BYTES 48u             /* channel, course, organisation ids */
 #define LIMIT_RECORD_BYTES 65536u      /* a record is read at every check */

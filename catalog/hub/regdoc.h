@@ -7,6 +7,7 @@
 #ifndef KEBAO_CATALOG_HUB_REGDOC_H
 #define KEBAO_CATALOG_HUB_REGDOC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,12 +16,14 @@
 #include "catalog/base/limits.h"
 #include "catalog/hub/region.h"
 #include "catalog/hub/uscc.h"
+#include "catalog/json/json.h"
 
 enum regdoc_kind { REGDOC_ORGANISATION, REGDOC_PAIRING, REGDOC_CHANNEL };
 #define REGDOC_N_KINDS 3
 
 enum regdoc_org_kind { REGDOC_ORG_ASSOCIATION, REGDOC_ORG_FIRM, REGDOC_ORG_OFFICE };
 enum regdoc_level { REGDOC_LEVEL_ASSOCIATION, REGDOC_LEVEL_FIRM };
+enum regdoc_mode { REGDOC_MODE_NONE, REGDOC_MODE_HELP, REGDOC_MODE_ALLIANCE };
 enum regdoc_audience {
 	REGDOC_AUDIENCE_PUBLIC,
 	REGDOC_AUDIENCE_MEMBERS,
@@ -52,7 +55,7 @@ struct regdoc_pairing {
 	char donor[LIMIT_ID_BYTES + 1];
 	char recipient[LIMIT_ID_BYTES + 1];
 	enum regdoc_level level;
-	char *mode; /* owned; NULL where not given */
+	enum regdoc_mode mode;
 	int32_t from, until;
 };
 
@@ -77,7 +80,7 @@ struct regdoc {
 		struct regdoc_pairing pairing;
 		struct regdoc_channel channel;
 	} u;
-	unsigned refs; /* of regdoc.c */
+	atomic_uint refs; /* of regdoc.c */
 };
 
 /*
@@ -86,6 +89,9 @@ struct regdoc {
  */
 int regdoc_parse(enum regdoc_kind kind, const void *bytes, size_t len, struct regdoc **out,
     struct err *e) __attribute__((warn_unused_result));
+/* The same from a place in a parsed document. */
+int regdoc_from(enum regdoc_kind kind, struct json_at at, struct regdoc **out, struct err *e)
+    __attribute__((warn_unused_result));
 struct regdoc *regdoc_hold(struct regdoc *d);
 void regdoc_release(struct regdoc *d); /* NULL is fine */
 
@@ -93,6 +99,9 @@ void regdoc_release(struct regdoc *d); /* NULL is fine */
 const char *regdoc_kind_name(enum regdoc_kind kind);
 int regdoc_kind_parse(enum regdoc_kind *out, const char *name)
     __attribute__((warn_unused_result));
+
+/* "organisation", "pairing", "channel": for messages. */
+const char *regdoc_kind_word(enum regdoc_kind kind);
 
 const char *regdoc_org_kind_name(enum regdoc_org_kind kind);
 const char *regdoc_channel_state_name(enum regdoc_channel_state state);

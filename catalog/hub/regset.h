@@ -10,6 +10,7 @@
 #ifndef KEBAO_CATALOG_HUB_REGSET_H
 #define KEBAO_CATALOG_HUB_REGSET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "catalog/base/buf.h"
@@ -30,6 +31,13 @@ int regset_put(struct regset *s, struct regdoc *d, struct err *e);
 
 /* Lent, or NULL. */
 struct regdoc *regset_find(const struct regset *s, enum regdoc_kind kind, const char *id);
+
+/* *out (empty before) has the same documents. */
+int regset_copy(const struct regset *from, struct regset *out, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Whether two documents of the same kind and id say the same. */
+bool regset_is_same(const struct regdoc *a, const struct regdoc *b);
 
 /*
  * The body of PATCH /api/v1/registry: {"organisations":[...],"pairings":[...],

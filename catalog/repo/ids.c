@@ -17,6 +17,8 @@ ids_kind_name(enum ids_kind kind)
 		return "course";
 	case IDS_ORGANISATION:
 		return "organisation";
+	case IDS_PAIRING:
+		return "pairing";
 	}
 	return "id";
 }

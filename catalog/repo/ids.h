@@ -12,7 +12,7 @@
 /* Room for an id and its NUL. */
 #define IDS_SIZE (LIMIT_ID_BYTES + 1)
 
-enum ids_kind { IDS_CHANNEL, IDS_COURSE, IDS_ORGANISATION };
+enum ids_kind { IDS_CHANNEL, IDS_COURSE, IDS_ORGANISATION, IDS_PAIRING };
 
 /*
  * Check the len bytes at id.  0, or -1 with ERR_BAD_INPUT and a text that
@@ -25,7 +25,7 @@ int ids_check(enum ids_kind kind, const char *id, size_t len, struct err *e)
 int ids_copy(enum ids_kind kind, char *out, const char *id, size_t len, struct err *e)
     __attribute__((warn_unused_result));
 
-/* "channel", "course", "organisation". */
+/* "channel", "course", "organisation", "pairing". */
 const char *ids_kind_name(enum ids_kind kind);
 
 /* Decimal, 1 to LIMIT_RELEASE_NUMBER, no sign, no leading zero. */
