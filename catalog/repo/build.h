@@ -8,7 +8,7 @@
  *   build_index()  reads everything once, cuts and hashes;
  *   build_packs()  reads what is missing again, compresses, writes packs.
  * The folder may be huge: nothing is kept in memory but names, hashes and a fixed number of
- * frames.  All processors work; the result does not depend on their number.
+ * frames (below 128 MiB).  All processors work; the result does not depend on their number.
  */
 #ifndef KEBAO_CATALOG_REPO_BUILD_H
 #define KEBAO_CATALOG_REPO_BUILD_H
@@ -19,21 +19,16 @@
 
 #include "catalog/base/digest.h"
 #include "catalog/base/err.h"
+#include "catalog/repo/scan.h"
 
 struct build; /* opaque: a scanned folder */
 struct index;
-
-enum build_finding {
-	BUILD_LEFT_OUT, /* will not be in the release: litter of an operating system, an empty folder */
-	BUILD_REFUSED,  /* cannot be published as it is: an illegal name, a link, a twin, no access */
-};
 
 struct build_options {
 	unsigned n_threads;        /* 0: all processors */
 	uint64_t pack_bytes;       /* no pack is longer; 0: LIMIT_PACK_BYTES */
 	const atomic_bool *cancel; /* may be NULL; set to true: stop soon, with ERR_BUSY */
-	/* May be NULL.  path is printable; what is one line for a person. */
-	void (*on_finding)(void *ctx, enum build_finding kind, const char *path, const char *what);
+	scan_finding_fn *on_finding; /* may be NULL; during build_scan() only */
 	/* May be NULL.  Called from one thread at a time, not always the caller's. */
 	void (*on_progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 	void *ctx; /* lent to both */
