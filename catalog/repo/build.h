@@ -26,7 +26,7 @@ struct index;
 
 struct build_options {
 	unsigned n_threads;        /* 0: all processors */
-	uint64_t pack_bytes;       /* no pack is longer; 0: LIMIT_PACK_BYTES */
+	uint64_t pack_bytes;       /* of frames in one pack, about; 0: as many as a pack may hold */
 	const atomic_bool *cancel; /* may be NULL; set to true: stop soon, with ERR_BUSY */
 	scan_finding_fn *on_finding; /* may be NULL; during build_scan() only */
 	/* May be NULL.  Called from one thread at a time, not always the caller's. */

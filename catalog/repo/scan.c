@@ -297,7 +297,8 @@ leave_out_empty(struct scanner *s)
 		next = &scan->entries[to];
 	}
 	scan->n_entries -= to;
-	memmove(scan->entries, scan->entries + to, scan->n_entries * sizeof(*scan->entries));
+	if (to > 0)
+		memmove(scan->entries, scan->entries + to, scan->n_entries * sizeof(*scan->entries));
 }
 
 static int
