@@ -28,6 +28,7 @@ enum meta_type { META_ROOT, META_TARGETS, META_SNAPSHOT, META_TIMESTAMP };
 struct meta_bytes {
 	int64_t length; /* bytes; -1: not said */
 	bool has_sha256, has_sha512;
+	bool has_other; /* of a kind we cannot compute */
 	struct digest sha256;
 	uint8_t sha512[META_SHA512_LEN];
 };
@@ -41,14 +42,14 @@ struct meta_file {
 
 /* Who may sign a role, and how many of them must. */
 struct meta_role {
-	const char *name;      /* borrowed: "root", or of a delegation "gd.ip" */
-	const char **keyids;   /* owned array of borrowed texts, distinct */
+	const char *name;     /* borrowed: "root", or of a delegation "gd.ip" */
+	const char **keyids;  /* owned array of borrowed texts, distinct */
 	size_t n_keyids;
-	int64_t threshold;     /* at least 1 */
+	int64_t threshold;    /* at least 1 */
 	/* Delegations only: */
 	bool is_terminating;
-	bool by_prefix;        /* matches are hash prefixes, else path patterns */
-	const char **matches;  /* owned array of borrowed texts */
+	bool by_prefix;       /* matches are hash prefixes, else path patterns */
+	const char **matches; /* owned array of borrowed texts */
 	size_t n_matches;
 };
 
@@ -68,7 +69,7 @@ struct meta {
 	int64_t version;
 	int64_t expires_at;
 	bool consistent_snapshot; /* root */
-	struct key **keys;        /* root, targets: every key listed; owned */
+	struct key **keys;        /* root, targets: every key listed, sorted by keyid; owned */
 	size_t n_keys;
 	struct meta_role *roles;  /* root: the four, by enum meta_type; targets: delegations */
 	size_t n_roles;
@@ -77,15 +78,15 @@ struct meta {
 	struct meta_file *files;  /* snapshot, timestamp: sorted by name */
 	size_t n_files;
 	struct json *doc;         /* owned; the whole file, members we do not know included */
-	struct buf file;          /* owned; the bytes as they came */
 };
 
 struct meta_claim; /* opaque: a struct meta and its signatures, unbelieved */
 
 /*
- * Parse the bytes of a role file.  The gate's rules, LIMIT_KEYS, LIMIT_SIGNATURES
- * and the shapes of TUF 1.0.31 hold; a keyid that occurs twice among the signatures is
- * refused, a signature that is not hexadecimal counts for nothing.
+ * Parse the bytes of a role file.  The gate's rules, LIMIT_KEYS, LIMIT_ROLE_KEYS,
+ * LIMIT_SIGNATURES and the shapes of TUF 1.0.31 hold; a keyid that occurs twice
+ * among the signatures is refused, a signature that is not hexadecimal counts for
+ * nothing.  A threshold nobody can reach is not refused here: it is never reached.
  * -1: ERR_BAD_INPUT (the text names the member) or ERR_SYSTEM.
  */
 int meta_parse(const void *bytes, size_t len, struct meta_claim **out, struct err *e)
@@ -116,12 +117,12 @@ const struct meta_file *meta_find_file(const struct meta *m, const char *name);
 /* Root: one of the four by name.  Targets: the delegation of that name. */
 const struct meta_role *meta_find_role(const struct meta *m, const char *name);
 
-/* Whether the delegation speaks for the target: a glob per path segment (*, ?, [..]), or the hash. */
+/* Whether the delegation speaks for the target: a glob per path segment, or the path's hash. */
 bool meta_role_matches(const struct meta_role *role, const char *target_path);
 
 /*
- * The member of a role file and of URLs that stands for a role: every byte but letters, digits
- * and "_.-~" as %XX in capitals.  Append to out.
+ * How a role is spelt in file names and URLs: every byte but letters, digits and
+ * "_.-~" as %XX in capitals.  Append to out.
  */
 int meta_quote_role(const char *role, struct buf *out, struct err *e);
 
