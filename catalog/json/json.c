@@ -613,3 +613,10 @@ json_drop(struct json_at at, const char *key)
 	if (json_is_object(at))
 		cJSON_DeleteItemFromObjectCaseSensitive(at.node, key);
 }
+
+void
+json_drop_item(struct json_at at, struct json_at item)
+{
+	if (json_is_array(at) && json_is(item))
+		cJSON_Delete(cJSON_DetachItemViaPointer(at.node, item.node));
+}

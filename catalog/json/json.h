@@ -139,6 +139,8 @@ struct json_at json_add_copy(struct json_at at, struct json_at from);
 
 /* Remove a member; one that is not there is fine.  Places below it are gone. */
 void json_drop(struct json_at at, const char *key);
+/* Remove an item of this array. */
+void json_drop_item(struct json_at at, struct json_at item);
 
 /*
  * 0 when everything put so far is in the tree.  -1: ERR_SYSTEM when memory ran out,
