@@ -6,7 +6,8 @@
  * interruption anywhere leaves a state the next run goes on from.
  *
  * Where bytes come from is a struct trust_source; network, mirror, directory and
- * stick differ in nothing else.  Time is an argument.  One thread at a time.
+ * stick differ in nothing else.  Time is an argument.  One thread at a time, and one
+ * process per directory: the caller holds a lock.
  *
  *	trust_open(dirfd, &options, &t, e)
  *	trust_refresh(t, &source, now, e)         is anything new?  is it fresh?
@@ -76,9 +77,10 @@ int trust_refresh(struct trust *t, const struct trust_source *source, int64_t no
     struct err *e) __attribute__((warn_unused_result));
 
 /*
- * Without a source: believe what is on disk, verified against the root on disk,
- * expired or not.  For looking at a library offline.  ERR_NOT_FOUND where a refresh never
- * succeeded.
+ * Without a source: believe what is on disk, signed by those the root on disk says,
+ * expired or not, and even where a refresh was interrupted between two files (timestamp
+ * or snapshot may then be NULL).  For looking at a library offline.  ERR_NOT_FOUND
+ * where a refresh never succeeded.
  */
 int trust_load(struct trust *t, struct err *e) __attribute__((warn_unused_result));
 
@@ -114,7 +116,7 @@ int trust_held_role(const struct trust *t, const char *role, struct meta **out, 
 /*
  * Walk targets and delegations in pre-order for a target path (5.6.7): roles not
  * yet held are fetched, a terminating delegation that matches ends the walk, at
- * most LIMIT_DELEGATIONS roles are visited.  Lent until the next refresh or load.
+ * most LIMIT_DELEGATIONS delegated roles are visited.  Lent until the next refresh or load.
  * ERR_NOT_FOUND where nobody speaks for it; else like trust_role().
  */
 int trust_find_target(struct trust *t, const struct trust_source *source, const char *path,
