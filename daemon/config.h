@@ -26,7 +26,7 @@ struct config {
 	char *name_zh;                 /* owned; the hub's name for people */
 	char *name_en;                 /* owned */
 	char *timezone;                /* owned; days of pairings; default Asia/Shanghai */
-	char *passphrase_file;         /* owned; NULL: state/passphrase */
+	char *passphrase_file;         /* owned; NULL: keys/online.pass below state */
 	uint64_t free_space_reserve;   /* bytes that uploads must leave on the disk */
 	uint64_t publisher_quota;      /* bytes one publishing organisation may hold; 0: no quota */
 	unsigned workers;              /* 0: one per core */

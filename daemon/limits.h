@@ -7,12 +7,13 @@
 #define LIMIT_HEAD_BYTES 16384u          /* request line and headers: ten times a browser's */
 #define LIMIT_HEADERS 64u                /* headers of one request: browsers send about 20 */
 #define LIMIT_TARGET_BYTES 4096u         /* path of 1,024 bytes, percent-encoded, fits */
-#define LIMIT_BODY_PIECE_BYTES (256u << 10) /* one call of a sink: memory of an upload */
+#define LIMIT_BODY_PIECE_BYTES (256u << 10) /* one call of a sink: one block */
 #define LIMIT_REPLY_HEADERS_BYTES 8192u  /* headers a route may add */
 
 /* One connection. */
-#define LIMIT_WIRE_BYTES (256u << 10)    /* TLS records per send(): few calls, bounded */
-#define LIMIT_SEND_PIECE_BYTES (192u << 10) /* read at once to send: fits the wire as records */
+#define LIMIT_SLAB_BYTES (256u << 10)    /* TLS records per send(): few calls, bounded */
+#define LIMIT_SLAB_KEPT 8u               /* free blocks that a loop keeps */
+#define LIMIT_SEND_PIECE_BYTES (192u << 10) /* read at once to send: fits a block as records */
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 
@@ -38,6 +39,7 @@
 #define LIMIT_ACCEPT_PAUSE_MS 200u       /* at a cap or without descriptors */
 
 /* Files. */
+#define LIMIT_FREE_SPACE_RESERVE_BYTES (1ull << 30) /* what uploads leave on the disk by default */
 #define LIMIT_CONFIG_BYTES 65536u        /* kebaod.conf */
 #define LIMIT_CONFIG_LIST 64u            /* values of a list in it */
 #define LIMIT_TICKET_KEY_S 43200         /* seconds until ticket keys change; the last is still read */

@@ -64,8 +64,8 @@ struct exchange {
 	const char *id;        /* "7-3": connection and request number, for logs */
 	const char *peer;      /* "192.0.2.1" or "2001:db8::1" */
 	enum exchange_cert cert;
-	const char *serial;    /* CERT_VERIFIED, CERT_EXPIRED: lower-case hex; else "" */
-	int64_t cert_until;    /* CERT_VERIFIED, CERT_EXPIRED: last valid second, UTC; else 0 */
+	const char *serial;    /* VERIFIED, EXPIRED: lower-case hex, 32 digits or more; else "" */
+	int64_t cert_until;    /* VERIFIED, EXPIRED: last valid second, UTC; else 0 */
 	bool is_local;         /* came by the plain local listener */
 	int64_t now;           /* UTC seconds when the head was complete */
 

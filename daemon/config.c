@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/base/buf.h"
+#include "catalog/base/file.h"
+#include "catalog/base/utf8.h"
+#include "daemon/limits.h"
+
+struct key {
+	const char *name;
+	int (*set)(struct config *c, const struct key *key, const char *value, struct err *e);
+	size_t offset;     /* of the field in struct config */
+	uint64_t min, max; /* of a number or size */
+	bool is_list;
+};
+
+static int
+copy_text(char **out, const char *value, struct err *e)
+{
+	char *copy = strdup(value);
+
+	if (copy == NULL)
+		return err_nomem(e);
+	free(*out);
+	*out = copy;
+	return 0;
+}
+
+static void *
+field(struct config *c, const struct key *key)
+{
+	return (char *)c + key->offset;
+}
+
+static int
+set_text(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	return copy_text(field(c, key), value, e);
+}
+
+static int
+set_path(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	if (value[0] != '/')
+		return err_set(e, ERR_BAD_INPUT, "%s must be an absolute path, not \"%.100s\"",
+		    key->name, value);
+	return copy_text(field(c, key), value, e);
+}
+
+static int
+add_item(struct config_list *list, const char *value, struct err *e)
+{
+	char **grown;
+	char *copy;
+
+	if (list->n == LIMIT_CONFIG_LIST)
+		return err_set(e, ERR_BAD_INPUT, "more than %u values", LIMIT_CONFIG_LIST);
+	grown = realloc(list->item, (list->n + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return err_nomem(e);
+	list->item = grown;
+	copy = strdup(value);
+	if (copy == NULL)
+		return err_nomem(e);
+	list->item[list->n++] = copy;
+	return 0;
+}
+
+static int
+set_list(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	if (add_item(field(c, key), value, e) == -1) {
+		err_within(e, "%s", key->name);
+		return -1;
+	}
+	return 0;
+}
+
+/* "ADDRESS:PORT" or "[ADDRESS]:PORT"; the address is judged when it is bound. */
+static int
+check_address(const struct key *key, const char *value, struct err *e)
+{
+	const char *colon = strrchr(value, ':');
+	char *end;
+	unsigned long port;
+
+	if (colon == NULL || colon == value || !isdigit((unsigned char)colon[1]))
+		goto bad;
+	if (value[0] == '[' ? colon[-1] != ']' : memchr(value, ':', (size_t)(colon - value)) != NULL)
+		goto bad;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end == '\0' && port <= 65535)
+		return 0;
+bad:
+	return err_set(e, ERR_BAD_INPUT,
+	    "%s must be ADDRESS:PORT or [ADDRESS]:PORT, not \"%.100s\"", key->name, value);
+}
+
+static int
+set_listen(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	if (check_address(key, value, e) == -1)
+		return -1;
+	if (c->listen.n == LIMIT_LISTEN)
+		return err_set(e, ERR_BAD_INPUT, "listen: more than %u addresses", LIMIT_LISTEN);
+	return set_list(c, key, value, e);
+}
+
+static int
+set_local_listen(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	if (check_address(key, value, e) == -1)
+		return -1;
+	return copy_text(&c->local_listen, value, e);
+}
+
+/* Digits with an optional K, M, G or T (powers of 1024). */
+static int
+parse_size(const char *value, uint64_t *out)
+{
+	static const char suffixes[] = "KMGT";
+	uint64_t n = 0;
+	const char *p = value, *suffix;
+
+	if (!isdigit((unsigned char)*p))
+		return -1;
+	for (; isdigit((unsigned char)*p); p++)
+		if (__builtin_mul_overflow(n, 10u, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+			return -1;
+	if (*p != '\0') {
+		suffix = strchr(suffixes, *p);
+		if (suffix == NULL || p[1] != '\0')
+			return -1;
+		for (const char *s = suffixes; s <= suffix; s++)
+			if (__builtin_mul_overflow(n, 1024u, &n))
+				return -1;
+	}
+	*out = n;
+	return 0;
+}
+
+static int
+set_size(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	uint64_t n;
+
+	if (parse_size(value, &n) == -1 || n < key->min || n > key->max)
+		return err_set(e, ERR_BAD_INPUT,
+		    "%s must be a number of bytes, as 500M or 2G, not \"%.100s\"", key->name, value);
+	*(uint64_t *)field(c, key) = n;
+	return 0;
+}
+
+static int
+set_number(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	char *end;
+	unsigned long n;
+
+	if (!isdigit((unsigned char)value[0]))
+		goto bad;
+	n = strtoul(value, &end, 10);
+	if (*end != '\0' || n < key->min || n > key->max)
+		goto bad;
+	*(unsigned *)field(c, key) = (unsigned)n;
+	return 0;
+bad:
+	return err_set(e, ERR_BAD_INPUT, "%s must be a number from %llu to %llu, not \"%.100s\"",
+	    key->name, (unsigned long long)key->min, (unsigned long long)key->max, value);
+}
+
+static int
+set_level(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	if (log_parse_level(value, &c->log_level) == -1)
+		return err_set(e, ERR_BAD_INPUT,
+		    "%s must be error, warn, info or debug, not \"%.100s\"", key->name, value);
+	return 0;
+}
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct key keys[] = {
+	{ "state", set_path, AT(state), 0, 0, false },
+	{ "listen", set_listen, AT(listen), 0, 0, true },
+	{ "local_listen", set_local_listen, AT(local_listen), 0, 0, false },
+	{ "hostname", set_list, AT(hostnames), 0, 0, true },
+	{ "name.zh", set_text, AT(name_zh), 0, 0, false },
+	{ "name.en", set_text, AT(name_en), 0, 0, false },
+	{ "timezone", set_text, AT(timezone), 0, 0, false },
+	{ "passphrase_file", set_path, AT(passphrase_file), 0, 0, false },
+	{ "free_space_reserve", set_size, AT(free_space_reserve), 0, INT64_MAX, false },
+	{ "publisher_quota", set_size, AT(publisher_quota), 0, INT64_MAX, false },
+	{ "workers", set_number, AT(workers), 0, LIMIT_WORKERS, false },
+	{ "pool_threads", set_number, AT(pool_threads), 0, LIMIT_POOL_THREADS, false },
+	{ "max_connections", set_number, AT(max_connections), 1, 1000000, false },
+	{ "max_connections_per_address", set_number, AT(max_connections_per_address), 1, 1000000,
+	    false },
+	{ "log_level", set_level, AT(log_level), 0, 0, false },
+};
+
+#undef AT
+#define N_KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static char *
+trim(char *text)
+{
+	char *end;
+
+	while (*text == ' ' || *text == '\t')
+		text++;
+	end = text + strlen(text);
+	while (end > text && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+		end--;
+	*end = '\0';
+	return text;
+}
+
+static int
+parse_line(struct config *c, char *line, bool *seen, struct err *e)
+{
+	char *name = trim(line), *value, *equals, quoted[80];
+
+	if (*name == '\0' || *name == '#')
+		return 0;
+	equals = strchr(name, '=');
+	if (equals == NULL)
+		return err_set(e, ERR_BAD_INPUT, "not of the form key = value");
+	*equals = '\0';
+	name = trim(name);
+	value = trim(equals + 1);
+	for (size_t i = 0; i < N_KEYS; i++) {
+		if (strcmp(name, keys[i].name) != 0)
+			continue;
+		if (seen[i] && !keys[i].is_list)
+			return err_set(e, ERR_BAD_INPUT, "%s is given twice", name);
+		seen[i] = true;
+		if (*value == '\0')
+			return err_set(e, ERR_BAD_INPUT, "%s has no value", name);
+		return keys[i].set(c, &keys[i], value, e);
+	}
+	return err_set(e, ERR_BAD_INPUT, "unknown key \"%s\"",
+	    err_quote(quoted, sizeof(quoted), name, strlen(name)));
+}
+
+/* What was not given. */
+static int
+set_defaults(struct config *c, struct err *e)
+{
+	if (c->state == NULL)
+		return err_set(e, ERR_BAD_INPUT, "state = DIRECTORY is missing");
+	if (c->listen.n == 0 && (add_item(&c->listen, "[::]:8443", e) == -1 ||
+	    add_item(&c->listen, "0.0.0.0:8443", e) == -1))
+		return -1;
+	if (c->timezone == NULL && copy_text(&c->timezone, "Asia/Shanghai", e) == -1)
+		return -1;
+	if (c->name_zh == NULL && copy_text(&c->name_zh, "课包", e) == -1)
+		return -1;
+	if (c->name_en == NULL && copy_text(&c->name_en, "kebao", e) == -1)
+		return -1;
+	return 0;
+}
+
+int
+config_parse(const char *text, size_t len, const char *name, struct config *out, struct err *e)
+{
+	struct config c = {
+		.free_space_reserve = LIMIT_FREE_SPACE_RESERVE_BYTES,
+		.max_connections = LIMIT_CONNECTIONS,
+		.max_connections_per_address = LIMIT_CONNECTIONS_PER_ADDRESS,
+		.log_level = LOG_LEVEL_INFO,
+	};
+	bool seen[N_KEYS] = { false };
+	char *copy = NULL, *next;
+	unsigned line_no = 0;
+	int rc = -1;
+
+	if (memchr(text, '\0', len) != NULL || !utf8_valid(text, len)) {
+		err_set(e, ERR_BAD_INPUT, "%s: is not UTF-8 text", name);
+		goto out;
+	}
+	copy = strndup(text, len);
+	if (copy == NULL) {
+		err_nomem(e);
+		goto out;
+	}
+	next = copy;
+	while (next != NULL) {
+		char *line = strsep(&next, "\n");
+
+		line_no++;
+		if (parse_line(&c, line, seen, e) == -1) {
+			err_within(e, "%s:%u", name, line_no);
+			goto out;
+		}
+	}
+	if (set_defaults(&c, e) == -1) {
+		err_within(e, "%s", name);
+		goto out;
+	}
+	*out = c;
+	memset(&c, 0, sizeof(c));
+	rc = 0;
+out:
+	free(copy);
+	config_clear(&c);
+	return rc;
+}
+
+int
+config_load(const char *path, struct config *out, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int rc;
+
+	if (file_load(AT_FDCWD, path, LIMIT_CONFIG_BYTES, &text, e) == -1)
+		return -1;
+	rc = config_parse(buf_text(&text), buf_len(&text), path, out, e);
+	buf_clear(&text);
+	return rc;
+}
+
+static void
+clear_list(struct config_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->item[i]);
+	free(list->item);
+}
+
+void
+config_clear(struct config *config)
+{
+	free(config->state);
+	clear_list(&config->listen);
+	free(config->local_listen);
+	clear_list(&config->hostnames);
+	free(config->name_zh);
+	free(config->name_en);
+	free(config->timezone);
+	free(config->passphrase_file);
+	memset(config, 0, sizeof(*config));
+}

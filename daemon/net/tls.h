@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TLS of one worker: its own OSSL_LIB_CTX and SSL_CTX, because threads that
+ * share them wait for each other.  Only the ticket keys are shared, so that a
+ * client may resume with any worker.
+ */
+#ifndef KEBAO_DAEMON_NET_TLS_H
+#define KEBAO_DAEMON_NET_TLS_H
+
+#include <openssl/types.h>
+#include <stdint.h>
+
+#include "catalog/base/err.h"
+#include "daemon/http/exchange.h"
+
+struct service_certs; /* http/route.h */
+struct tls;           /* opaque */
+struct tls_tickets;   /* opaque */
+
+/* Random keys that seal session tickets, changed now and then.  Any thread.  NULL with ERR_SYSTEM. */
+struct tls_tickets *tls_tickets_new(struct err *e);
+void tls_tickets_free(struct tls_tickets *tickets);
+
+/* For the thread that will use it.  tickets outlives it.  NULL: ERR_BAD_INPUT (certs), ERR_SYSTEM. */
+struct tls *tls_new(const struct service_certs *certs, struct tls_tickets *tickets, struct err *e);
+
+/* Use other certificates for connections from now on; on -1 the old ones stay. */
+int tls_load(struct tls *tls, const struct service_certs *certs, struct err *e);
+
+void tls_free(struct tls *tls);
+
+/* The server's side of a new connection; the caller gives it a BIO.  NULL with ERR_SYSTEM. */
+SSL *tls_accept(struct tls *tls, struct err *e);
+
+struct tls_peer {
+	enum exchange_cert cert; /* NONE, FOREIGN, or VERIFIED: the dates are for tls_peer_at */
+	char serial[65];         /* lower-case hexadecimal, at least 32 digits; "" unless VERIFIED */
+	int64_t from, until;     /* seconds of validity, both included */
+};
+
+/*
+ * Judge the certificate that the client has proved to own, in this connection
+ * or in the one it resumes: issued by our CA, for clients.
+ */
+void tls_judge_peer(const struct tls *tls, SSL *ssl, struct tls_peer *out);
+
+/* The state at a moment: EXPIRED where now is outside the dates. */
+enum exchange_cert tls_peer_at(const struct tls_peer *peer, int64_t now);
+
+/* One line about the newest error of OpenSSL in this thread, which it clears; out >= 80 bytes. */
+const char *tls_reason(char *out, size_t size);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/net/wire.h"
+
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/limits.h"
+#include "daemon/net/slab.h"
+
+/* What one record adds to its bytes, at most: header, explicit nonce, tag, content type. */
+#define RECORD_BYTES 16384
+#define RECORD_EXTRA 64
+
+/* Room for bytes in the block; 0 when there is no memory either. */
+static size_t
+out_room(struct wire *w)
+{
+	if (w->out == NULL) {
+		w->out = slab_take(w->slab);
+		w->out_off = w->out_len = 0;
+		if (w->out == NULL)
+			return 0;
+	}
+	return LIMIT_SLAB_BYTES - w->out_len;
+}
+
+/* The BIO below TLS: reads from the socket, writes into the block. */
+
+static int
+bio_read(BIO *bio, char *bytes, size_t size, size_t *n)
+{
+	struct wire *w = BIO_get_data(bio);
+	ssize_t got;
+
+	BIO_clear_retry_flags(bio);
+	do
+		got = recv(w->fd, bytes, size, 0);
+	while (got == -1 && errno == EINTR);
+	*n = got > 0 ? (size_t)got : 0;
+	if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		BIO_set_retry_read(bio);
+	if (got == 0)
+		BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+	return got > 0;
+}
+
+static int
+bio_write(BIO *bio, const char *bytes, size_t len, size_t *n)
+{
+	struct wire *w = BIO_get_data(bio);
+	size_t room = out_room(w);
+
+	BIO_clear_retry_flags(bio);
+	*n = len < room ? len : room;
+	if (*n == 0) {
+		BIO_set_retry_write(bio);
+		return 0;
+	}
+	memcpy(w->out + w->out_len, bytes, *n);
+	w->out_len += *n;
+	return 1;
+}
+
+static long
+bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	(void)number;
+	(void)pointer;
+	if (command == BIO_CTRL_FLUSH)
+		return 1;
+	if (command == BIO_CTRL_EOF)
+		return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+	return 0;
+}
+
+static BIO_METHOD *method; /* made once, never changed, kept until the process ends */
+
+static void
+make_method(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
+
+	if (m == NULL)
+		return;
+	if (BIO_meth_set_read_ex(m, bio_read) == 1 && BIO_meth_set_write_ex(m, bio_write) == 1 &&
+	    BIO_meth_set_ctrl(m, bio_ctrl) == 1)
+		method = m;
+	else
+		BIO_meth_free(m);
+}
+
+int
+wire_init(struct wire *w, int fd, SSL *ssl, struct slab *slab, struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	BIO *bio;
+
+	memset(w, 0, sizeof(*w));
+	if (ssl != NULL) {
+		(void)pthread_once(&once, make_method);
+		bio = method == NULL ? NULL : BIO_new(method);
+		if (bio == NULL)
+			return err_nomem(e);
+		BIO_set_data(bio, w);
+		BIO_set_init(bio, 1);
+		SSL_set_bio(ssl, bio, bio);
+	}
+	w->fd = fd;
+	w->ssl = ssl;
+	w->slab = slab;
+	w->is_open = ssl == NULL;
+	return 0;
+}
+
+/* What a failed call of OpenSSL means for us. */
+static enum wire_result
+judge(struct wire *w, int rc)
+{
+	switch (SSL_get_error(w->ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+		return WIRE_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return WIRE_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return WIRE_CLOSED;
+	default: /* an int of OpenSSL, not an enum of ours: all else ends the connection */
+		w->is_broken = true;
+		return WIRE_BROKEN;
+	}
+}
+
+enum wire_result
+wire_handshake(struct wire *w)
+{
+	int rc;
+
+	if (w->is_open)
+		return WIRE_OK;
+	ERR_clear_error();
+	rc = SSL_do_handshake(w->ssl);
+	if (rc != 1)
+		return judge(w, rc);
+	w->is_open = true;
+	return WIRE_OK;
+}
+
+static enum wire_result
+read_plain(struct wire *w, void *bytes, size_t size, size_t *n)
+{
+	ssize_t got;
+
+	do
+		got = recv(w->fd, bytes, size, 0);
+	while (got == -1 && errno == EINTR);
+	if (got > 0) {
+		*n = (size_t)got;
+		return WIRE_OK;
+	}
+	if (got == 0)
+		return WIRE_CLOSED;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return WIRE_READ;
+	w->is_broken = true;
+	return WIRE_BROKEN;
+}
+
+enum wire_result
+wire_read(struct wire *w, void *bytes, size_t size, size_t *n)
+{
+	int rc;
+
+	if (w->ssl == NULL)
+		return read_plain(w, bytes, size, n);
+	ERR_clear_error();
+	rc = SSL_read_ex(w->ssl, bytes, size, n);
+	return rc == 1 ? WIRE_OK : judge(w, rc);
+}
+
+bool
+wire_has_input(const struct wire *w)
+{
+	return w->ssl != NULL && SSL_has_pending(w->ssl) == 1;
+}
+
+enum wire_result
+wire_write(struct wire *w, const void *bytes, size_t len, size_t *n)
+{
+	const uint8_t *p = bytes;
+	size_t room = out_room(w);
+
+	*n = 0;
+	if (w->out == NULL) {
+		w->is_broken = true;
+		return WIRE_BROKEN;
+	}
+	if (w->ssl == NULL) {
+		*n = len < room ? len : room;
+		memcpy(w->out + w->out_len, p, *n);
+		w->out_len += *n;
+		return *n > 0 ? WIRE_OK : WIRE_WRITE;
+	}
+	ERR_clear_error();
+	while (*n < len && out_room(w) >= RECORD_BYTES + RECORD_EXTRA) {
+		size_t piece = len - *n < RECORD_BYTES ? len - *n : RECORD_BYTES, done;
+		int rc = SSL_write_ex(w->ssl, p + *n, piece, &done);
+
+		if (rc != 1)
+			return judge(w, rc);
+		*n += done;
+	}
+	return *n > 0 ? WIRE_OK : WIRE_WRITE;
+}
+
+bool
+wire_has_output(const struct wire *w)
+{
+	return w->out != NULL && w->out_off < w->out_len;
+}
+
+enum wire_result
+wire_flush(struct wire *w)
+{
+	while (wire_has_output(w)) {
+		ssize_t sent = send(w->fd, w->out + w->out_off, w->out_len - w->out_off,
+		    MSG_NOSIGNAL);
+
+		if (sent == -1 && errno == EINTR)
+			continue;
+		if (sent == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return WIRE_WRITE;
+		if (sent == -1) {
+			w->is_broken = true;
+			return WIRE_BROKEN;
+		}
+		w->out_off += (size_t)sent;
+	}
+	slab_give(w->slab, w->out);
+	w->out = NULL;
+	return WIRE_OK;
+}
+
+void
+wire_finish(struct wire *w)
+{
+	if (w->is_broken)
+		return;
+	if (w->ssl != NULL && w->is_open) {
+		ERR_clear_error();
+		(void)SSL_shutdown(w->ssl); /* 0 and -1 are as good: the peer may not answer */
+		if (wire_flush(w) != WIRE_OK)
+			return;
+	}
+	(void)shutdown(w->fd, SHUT_WR); /* fails where the peer is gone: then nobody cares */
+}
+
+void
+wire_clear(struct wire *w)
+{
+	if (w->ssl != NULL && w->is_open && !w->is_broken && !wire_has_output(w)) {
+		ERR_clear_error();
+		(void)SSL_shutdown(w->ssl); /* a courtesy */
+		(void)wire_flush(w);
+	}
+	SSL_free(w->ssl);
+	ERR_clear_error();
+	slab_give(w->slab, w->out);
+	(void)close(w->fd); /* nothing was promised for what is still in it */
+	memset(w, 0, sizeof(*w));
+	w->fd = -1;
+}
