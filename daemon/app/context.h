@@ -42,6 +42,8 @@ struct app {
 	struct service service;
 };
 
+#define CONTEXT_VERSION "1" /* of the protocol this hub speaks, PROTOCOL.md */
+
 /* Files below the state directory. */
 #define CONTEXT_REPOSITORY "repo"
 #define CONTEXT_STATE_FILE "state.db"

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The functions behind the routes, in one file serve_*.c per group; the table is in
+ * routes.c, what they do in PROTOCOL.md.  All have the signatures of struct route.
+ */
+#ifndef KEBAO_DAEMON_APP_SERVE_H
+#define KEBAO_DAEMON_APP_SERVE_H
+
+#include "catalog/base/err.h"
+#include "daemon/http/exchange.h"
+
+struct objpath;
+
+/* serve_repository.c: sections 2 and 3 */
+int serve_repository(struct exchange *x, struct err *e);
+
+/* serve_bundle.c */
+int serve_bundle(struct exchange *x, struct err *e);
+int serve_bundle_tar(struct exchange *x, const struct objpath *p, struct err *e);
+
+/* serve_hub.c: what everybody may ask */
+int serve_hub(struct exchange *x, struct err *e);
+int serve_trust(struct exchange *x, struct err *e);
+int serve_whoami(struct exchange *x, struct err *e);
+int serve_channels(struct exchange *x, struct err *e);
+int serve_catalogue(struct exchange *x, struct err *e);
+
+/* serve_enrol.c: section 5 */
+int serve_enrol(struct exchange *x, struct err *e);
+int serve_enrol_renew(struct exchange *x, struct err *e);
+int serve_enrol_invite(struct exchange *x, struct err *e);
+int serve_enrol_list(struct exchange *x, struct err *e);
+int serve_enrol_revoke(struct exchange *x, struct err *e);
+
+/* serve_registry.c: the registry and the audit log, for administrators */
+int serve_registry(struct exchange *x, struct err *e);
+int serve_registry_change(struct exchange *x, struct err *e);
+int serve_registry_drop(struct exchange *x, struct err *e);
+int serve_registry_audit(struct exchange *x, struct err *e);
+
+/* serve_draft.c: sections 4.2; begin refuses before the body is read */
+int serve_draft_missing_begin(struct exchange *x, struct err *e);
+int serve_draft_missing(struct exchange *x, struct err *e);
+int serve_draft_start(struct exchange *x, struct err *e);
+int serve_draft(struct exchange *x, struct err *e);
+int serve_draft_drop(struct exchange *x, struct err *e);
+
+/* serve_publish.c: the switch */
+int serve_publish(struct exchange *x, struct err *e);
+int serve_publish_role(struct exchange *x, struct err *e);
+
+/* serve_upload.c: section 4.1 */
+int serve_upload_start(struct exchange *x, struct err *e);
+int serve_upload_look(struct exchange *x, struct err *e);
+int serve_upload_begin(struct exchange *x, struct err *e);
+int serve_upload_sink(struct exchange *x, const void *bytes, size_t len, struct err *e);
+int serve_upload_end(struct exchange *x, struct err *e);
+void serve_upload_finish(struct exchange *x);
+int serve_upload_drop(struct exchange *x, struct err *e);
+
+/* serve_local.c: the plain local listener */
+int serve_local_health(struct exchange *x, struct err *e);
+int serve_local_ready(struct exchange *x, struct err *e);
+int serve_local_metrics(struct exchange *x, struct err *e);
+
+#endif
