@@ -6,6 +6,7 @@
 
 #include "catalog/json/canon.h"
 #include "daemon/http/reply.h"
+#include "daemon/log.h"
 
 int
 answer_json(struct exchange *x, int status, struct json *doc, struct err *e)
@@ -47,8 +48,16 @@ answer_body(const struct exchange *x, const char *const *names, size_t n, struct
 int
 answer_space(struct exchange *x, const struct err *e)
 {
+	struct err full = { 0 };
+
 	if (e->sys != ENOSPC && e->sys != EDQUOT)
 		return -1;
+	if (e->class == ERR_SYSTEM) {
+		log_failure(LOG_LEVEL_ERROR, "disk-full", e);
+		(void)err_set(&full, ERR_BUSY,
+		    "the hub's disk is full: tell the hub's administrator, try again later");
+		e = &full;
+	}
 	reply_problem_status(x, 507, e);
 	return 0;
 }

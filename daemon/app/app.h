@@ -5,8 +5,9 @@
  *   config_load                 daemon/config.h
  *   app_start                   one thread so far: children may be forked here
  *   server_new(app_service())   listens
- *   app_serving                 the application may keep the server for server_reload()
+ *   app_serving                 the application may call server_reload() and server_stats()
  *   server_run                  until SIGTERM
+ *   app_serving(app, NULL)      it no longer does
  *   server_free                 no exchange is left, no route's function runs
  *   app_stop
  */
@@ -30,7 +31,7 @@ int app_start(const struct config *config, struct app **out, struct err *e);
 /* Routes and hooks; lent, good until app_stop(). */
 const struct service *app_service(struct app *app);
 
-/* The server runs soon; server_reload(server) may be called from any thread until server_free. */
+/* The server runs soon, and may be used from any thread; NULL, before server_free: no longer. */
 void app_serving(struct app *app, struct server *server);
 
 /* Stop threads and children, close everything.  NULL is fine. */

@@ -4,7 +4,7 @@
 #define KEBAO_DAEMON_APP_CONTEXT_H
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "catalog/base/err.h"
@@ -38,7 +38,8 @@ struct app {
 	struct drafts *drafts;
 	struct upkeep *upkeep;
 	pthread_mutex_t registry_lock;   /* one change of the registry at a time */
-	struct server *_Atomic server;   /* borrowed; NULL until app_serving() */
+	pthread_mutex_t server_lock;
+	struct server *server;           /* borrowed; NULL while none serves; under its lock */
 	struct service service;
 };
 

@@ -78,7 +78,7 @@ static int
 enrol_once(struct exchange *x, const struct request *rq, struct err *e)
 {
 	struct state_enrol_invitation inv = { 0 };
-	int rc;
+	int rc = -1;
 
 	if (state_enrol_find(context_app(x)->state, &rq->secret_hash, &rq->csr_hash, x->now, &inv,
 	        e) == -1) {
@@ -88,10 +88,10 @@ enrol_once(struct exchange *x, const struct request *rq, struct err *e)
 		reply_problem_status(x, 403, e); /* a certificate is what is asked for: never 401 */
 		return 0;
 	}
-	if (inv.certificate != NULL)
-		rc = answer_certificate(x, inv.certificate, inv.org, inv.role, e);
-	else
+	if (inv.certificate == NULL)
 		rc = redeem(x, rq, &inv, e);
+	else if (access_reload_identities(context_app(x)->access, context_app(x)->state, e) == 0)
+		rc = answer_certificate(x, inv.certificate, inv.org, inv.role, e);
 	state_enrol_invitation_clear(&inv);
 	return rc;
 }

@@ -71,7 +71,6 @@ upkeep_start_up(struct app *app, int64_t now)
 static void
 renew_certificate(struct app *app, int64_t now)
 {
-	struct server *server = atomic_load(&app->server);
 	struct err e = { 0 };
 	bool renewed;
 
@@ -83,8 +82,10 @@ renew_certificate(struct app *app, int64_t now)
 	if (!renewed)
 		return;
 	log_note(LOG_LEVEL_INFO, "server-certificate", "renewed");
-	if (server != NULL)
-		server_reload(server);
+	pthread_mutex_lock(&app->server_lock);
+	if (app->server != NULL)
+		server_reload(app->server);
+	pthread_mutex_unlock(&app->server_lock);
 }
 
 static void

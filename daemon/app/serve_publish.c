@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The switch over HTTP: a verified draft becomes visible, a role is replaced.  PROTOCOL.md 4.2. */
+#include <stdio.h>
+#include <string.h>
+
+#include "catalog/base/digest.h"
+#include "catalog/hub/state_drafts.h"
+#include "catalog/json/json.h"
+#include "daemon/app/answer.h"
+#include "daemon/app/context.h"
+#include "daemon/app/rolecheck.h"
+#include "daemon/app/serve.h"
+#include "daemon/app/switchover.h"
+#include "daemon/http/reply.h"
+#include "daemon/log.h"
+
+static int
+answer_version(struct exchange *x, int64_t version, struct err *e)
+{
+	struct json *doc = json_new();
+
+	json_put_int(json_top(doc), "version", version);
+	return answer_json(x, 200, doc, e);
+}
+
+static void
+log_switch(const struct exchange *x, const char *role, const char *object, int64_t version)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_LEVEL_INFO, "switch");
+	log_text(&l, "request", x->id);
+	log_text(&l, "role", role);
+	log_number(&l, "version", version);
+	log_text(&l, "object", object);
+	log_end(&l);
+}
+
+/* The body of the request as the role to publish. */
+static struct rolecheck_role
+body_role(const struct exchange *x)
+{
+	return (struct rolecheck_role){ .bytes = buf_data(&x->body), .len = buf_len(&x->body) };
+}
+
+/* Within one's turn: judge the role against the present one and the draft, and switch. */
+static int
+publish(struct exchange *x, const struct state_draft *d, int64_t *version, struct err *e)
+{
+	struct switchover *sw = context_app(x)->switchover;
+	const struct state_release *r = &d->release;
+	char object[2 * LIMIT_ID_BYTES + 16], actor[CONTEXT_ACTOR_SIZE];
+	struct rolecheck_role new = body_role(x), old = { NULL, 0 };
+	struct rolecheck_result found;
+	struct switchover_change change = { .role = r->channel, .bytes = buf_text(&x->body),
+		.len = buf_len(&x->body), .release = r, .draft_id = d->id };
+	struct buf present = BUF_INIT;
+	struct audit_note note;
+	int rc = -1;
+
+	(void)snprintf(object, sizeof(object), "%s/%s/%u", r->channel, r->course,
+	    (unsigned)r->number);
+	if (switchover_current(sw, r->channel, &present, version, e) == -1)
+		goto out;
+	if (*version != 0)
+		old = (struct rolecheck_role){ buf_data(&present), buf_len(&present) };
+	if (rolecheck_publish(&old, &new, r, &found, e) == -1)
+		goto out;
+	note = context_note(x, actor, "publish", object, d->id);
+	change.live = found.live;
+	change.n_live = found.n_live;
+	change.note = &note;
+	rc = switchover_commit(sw, &change, version, e);
+	if (rc == 0)
+		log_switch(x, r->channel, object, *version);
+out:
+	buf_clear(&present);
+	return rc;
+}
+
+/* Whether this very role has published the draft before: then the answer is repeated. */
+static bool
+is_repeated(const struct exchange *x, const struct state_draft *d)
+{
+	struct digest hash;
+
+	digest_of(&hash, buf_data(&x->body), buf_len(&x->body));
+	return d->state == STATE_DRAFT_PUBLISHED && digest_equal(&hash, &d->role_hash);
+}
+
+static int
+check_state(const struct state_draft *d, struct err *e)
+{
+	switch (d->state) {
+	case STATE_DRAFT_VERIFIED:
+		return 0;
+	case STATE_DRAFT_CHECKING:
+		return err_set(e, ERR_CONFLICT, "the draft is still being checked");
+	case STATE_DRAFT_REFUSED:
+		return err_set(e, ERR_CONFLICT, "the draft was refused: %.300s", d->reason);
+	case STATE_DRAFT_PUBLISHED:
+		return err_set(e, ERR_CONFLICT,
+		    "the draft was published with other bytes, as version %lld",
+		    (long long)d->role_version);
+	}
+	return err_set(e, ERR_CONFLICT, "the draft cannot be published");
+}
+
+/* The draft of the path, which one may publish, read within one's turn. */
+static int
+get_draft(struct exchange *x, struct state_draft *d, struct err *e)
+{
+	if (state_drafts_get(context_app(x)->state, exchange_param(x, "id"), d, e) == -1)
+		return e->class == ERR_NOT_FOUND ? access_absent(e) : -1;
+	if (access_publish(context_client(x), d->release.channel, e) == -1)
+		return access_absent(e);
+	return 0;
+}
+
+int
+serve_publish(struct exchange *x, struct err *e)
+{
+	struct switchover *sw = context_app(x)->switchover;
+	struct state_draft d;
+	int64_t version = 0;
+	int rc = -1;
+
+	if (access_staff(context_client(x), e) == -1)
+		return -1;
+	if (switchover_begin(sw, e) == -1)
+		return answer_space(x, e);
+	if (get_draft(x, &d, e) == 0) {
+		if (is_repeated(x, &d)) {
+			version = d.role_version;
+			rc = 0;
+		} else if (check_state(&d, e) == 0)
+			rc = publish(x, &d, &version, e);
+	}
+	switchover_end(sw);
+	return rc == 0 ? answer_version(x, version, e) : answer_space(x, e);
+}
+
+/* Who may replace a role without a draft: the admin root and targets, a publisher his own. */
+static int
+may_replace(struct exchange *x, const char *role, struct err *e)
+{
+	if (strcmp(role, "root") == 0 || strcmp(role, "targets") == 0)
+		return access_admin(context_client(x), e);
+	return access_publish(context_client(x), role, e);
+}
+
+/* Within one's turn. */
+static int
+replace_role(struct exchange *x, const char *role, int64_t *version, struct err *e)
+{
+	struct switchover *sw = context_app(x)->switchover;
+	struct rolecheck_role new = body_role(x), old = { NULL, 0 };
+	char actor[CONTEXT_ACTOR_SIZE];
+	struct audit_note note = context_note(x, actor, "role", role, "");
+	struct switchover_change change = { .role = role, .bytes = buf_text(&x->body),
+		.len = buf_len(&x->body), .note = &note };
+	struct buf present = BUF_INIT;
+	int64_t renewed;
+	int rc = -1;
+
+	if (switchover_current(sw, role, &present, version, e) == -1)
+		goto out;
+	if (*version != 0)
+		old = (struct rolecheck_role){ buf_data(&present), buf_len(&present) };
+	if (old.len == new.len && old.len != 0 && memcmp(old.bytes, new.bytes, new.len) == 0) {
+		rc = 0; /* sent again: it is in force already */
+		goto out;
+	}
+	if (strcmp(role, "root") != 0 && strcmp(role, "targets") != 0 &&
+	    rolecheck_renew(&old, &new, &renewed, e) == -1)
+		goto out;
+	rc = switchover_commit(sw, &change, version, e);
+	if (rc == 0)
+		log_switch(x, role, role, *version);
+out:
+	buf_clear(&present);
+	return rc;
+}
+
+int
+serve_publish_role(struct exchange *x, struct err *e)
+{
+	struct switchover *sw = context_app(x)->switchover;
+	const char *role = exchange_param(x, "role");
+	int64_t version = 0;
+	int rc;
+
+	if (may_replace(x, role, e) == -1)
+		return -1;
+	if (switchover_begin(sw, e) == -1)
+		return answer_space(x, e);
+	rc = replace_role(x, role, &version, e);
+	switchover_end(sw);
+	return rc == 0 ? answer_version(x, version, e) : answer_space(x, e);
+}
