@@ -10,7 +10,7 @@
 #include "catalog/hub/state_frames.h"
 #include "catalog/json/json.h"
 #include "catalog/repo/ids.h"
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 #include "daemon/app/context.h"
 #include "daemon/app/drafts.h"
 #include "daemon/app/serve.h"
@@ -94,7 +94,7 @@ answer_draft(struct exchange *x, int status, const struct state_draft *d,
 			return -1;
 		}
 	}
-	return answer_json(x, status, doc, e);
+	return respond_json(x, status, doc, e);
 }
 
 static int
@@ -108,7 +108,7 @@ parse_draft(const struct exchange *x, struct state_draft *want, struct err *e)
 	struct json *doc;
 	int rc = -1;
 
-	if (answer_body(x, names, 4, &doc, e) == -1)
+	if (respond_body(x, names, 4, &doc, e) == -1)
 		return -1;
 	if (json_get_text(json_top(doc), "channel", &channel, e) == -1 ||
 	    json_get_text(json_top(doc), "course", &course, e) == -1 ||
@@ -141,7 +141,7 @@ serve_draft_start(struct exchange *x, struct err *e)
 	(void)snprintf(want.org, sizeof(want.org), "%s", c->who.org); /* both ids */
 	(void)context_note(x, actor, "", "", ""); /* for the actor */
 	if (drafts_start(context_app(x)->drafts, &want, actor, x->now, &d, e) == -1)
-		return answer_space(x, e);
+		return respond_space(x, e);
 	return answer_draft(x, 201, &d, &p, e);
 }
 

@@ -10,7 +10,7 @@
 #include "catalog/hub/state_enrol.h"
 #include "catalog/json/json.h"
 #include "daemon/app/anchors.h"
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 #include "daemon/app/context.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
@@ -29,7 +29,7 @@ answer_certificate(struct exchange *x, const char *pem, const char *org, enum id
 	json_put_text(json_top(doc), "certificate", pem);
 	json_put_text(json_top(doc), "org", org);
 	json_put_text(json_top(doc), "role", ident_role_name(role));
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 static struct ident_enrolment
@@ -106,7 +106,7 @@ serve_enrol(struct exchange *x, struct err *e)
 	const char *hex;
 	int rc = -1;
 
-	if (answer_body(x, names, 2, &doc, e) == -1)
+	if (respond_body(x, names, 2, &doc, e) == -1)
 		return -1;
 	if (json_get_text(json_top(doc), "secret", &hex, e) == -1 ||
 	    json_get_text(json_top(doc), "csr", &rq.csr, e) == -1)
@@ -141,7 +141,7 @@ serve_enrol_renew(struct exchange *x, struct err *e)
 	struct json *doc;
 	int rc = -1;
 
-	if (access_enrolled(c, e) == -1 || answer_body(x, names, 1, &doc, e) == -1)
+	if (access_enrolled(c, e) == -1 || respond_body(x, names, 1, &doc, e) == -1)
 		return -1;
 	if (json_get_text(json_top(doc), "csr", &csr, e) == -1 ||
 	    signer_certify(app->signer, csr, strlen(csr), c->who.org, &cert, e) == -1)
@@ -171,7 +171,7 @@ parse_invitation(const struct exchange *x, struct invitation *out, struct err *e
 	struct json *doc;
 	int rc = -1;
 
-	if (answer_body(x, names, 3, &doc, e) == -1)
+	if (respond_body(x, names, 3, &doc, e) == -1)
 		return -1;
 	if (json_get_text(json_top(doc), "org", &org, e) == -1 ||
 	    json_get_text(json_top(doc), "role", &role, e) == -1 ||
@@ -237,7 +237,7 @@ serve_enrol_invite(struct exchange *x, struct err *e)
 		doc = json_new();
 		json_put_text(json_top(doc), "code", text);
 		json_put_utc(json_top(doc), "expires", expires_at);
-		rc = answer_json(x, 201, doc, e);
+		rc = respond_json(x, 201, doc, e);
 	}
 	explicit_bzero(&code, sizeof(code));
 	explicit_bzero(text, sizeof(text));
@@ -268,7 +268,7 @@ serve_enrol_list(struct exchange *x, struct err *e)
 			json_put_utc(at, "revoked", rows[i].revoked_at);
 	}
 	free(rows);
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 int

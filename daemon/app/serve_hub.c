@@ -11,7 +11,7 @@
 #include "catalog/repo/record.h"
 #include "catalog/repo/store.h"
 #include "daemon/app/anchors.h"
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 #include "daemon/app/context.h"
 #include "daemon/app/serve.h"
 #include "daemon/config.h"
@@ -29,7 +29,7 @@ serve_hub(struct exchange *x, struct err *e)
 		json_put_text(name, "en", config->name_en);
 	json_put_text(json_top(doc), "version", CONTEXT_VERSION);
 	json_put_utc(json_top(doc), "time", x->now);
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 /* ?root=N; absent: 0 */
@@ -65,7 +65,7 @@ serve_trust(struct exchange *x, struct err *e)
 	json_put_digest(json_top(doc), "ca_sha256", &a.ca_sha256);
 	json_put_int(json_top(doc), "root_version", a.root_version);
 	anchors_clear(&a);
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 int
@@ -83,7 +83,7 @@ serve_whoami(struct exchange *x, struct err *e)
 		json_put_text(top, "serial", who->serial);
 		json_put_utc(top, "expires", who->expires_at);
 	}
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 static void
@@ -114,7 +114,7 @@ serve_channels(struct exchange *x, struct err *e)
 		json_put_text(at, "state", regdoc_channel_state_name(d->u.channel.state));
 		put_title(at, &d->u.channel.title);
 	}
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 static int
@@ -192,5 +192,5 @@ serve_catalogue(struct exchange *x, struct err *e)
 			json_free(doc);
 			return -1;
 		}
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }

@@ -2,7 +2,7 @@
 /* The plain local listener: for supervisors and monitoring on the same machine. */
 #include <stdio.h>
 
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 #include "daemon/app/context.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"

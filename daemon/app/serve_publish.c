@@ -6,7 +6,7 @@
 #include "catalog/base/digest.h"
 #include "catalog/hub/state_drafts.h"
 #include "catalog/json/json.h"
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 #include "daemon/app/context.h"
 #include "daemon/app/rolecheck.h"
 #include "daemon/app/serve.h"
@@ -20,7 +20,7 @@ answer_version(struct exchange *x, int64_t version, struct err *e)
 	struct json *doc = json_new();
 
 	json_put_int(json_top(doc), "version", version);
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 static void
@@ -128,7 +128,7 @@ serve_publish(struct exchange *x, struct err *e)
 	if (access_staff(context_client(x), e) == -1)
 		return -1;
 	if (switchover_begin(sw, e) == -1)
-		return answer_space(x, e);
+		return respond_space(x, e);
 	if (get_draft(x, &d, e) == 0) {
 		if (is_repeated(x, &d)) {
 			version = d.role_version;
@@ -137,7 +137,7 @@ serve_publish(struct exchange *x, struct err *e)
 			rc = publish(x, &d, &version, e);
 	}
 	switchover_end(sw);
-	return rc == 0 ? answer_version(x, version, e) : answer_space(x, e);
+	return rc == 0 ? answer_version(x, version, e) : respond_space(x, e);
 }
 
 /* Who may replace a role without a draft: the admin root and targets, a publisher his own. */
@@ -193,8 +193,8 @@ serve_publish_role(struct exchange *x, struct err *e)
 	if (may_replace(x, role, e) == -1)
 		return -1;
 	if (switchover_begin(sw, e) == -1)
-		return answer_space(x, e);
+		return respond_space(x, e);
 	rc = replace_role(x, role, &version, e);
 	switchover_end(sw);
-	return rc == 0 ? answer_version(x, version, e) : answer_space(x, e);
+	return rc == 0 ? answer_version(x, version, e) : respond_space(x, e);
 }

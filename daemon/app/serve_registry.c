@@ -7,7 +7,7 @@
 #include "catalog/hub/state_audit.h"
 #include "catalog/hub/state_registry.h"
 #include "catalog/json/json.h"
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 #include "daemon/app/context.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
@@ -35,7 +35,7 @@ answer_changed(struct exchange *x, const char *diff, struct err *e)
 	struct json *doc = json_new();
 
 	json_put_text(json_top(doc), "changed", diff);
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }
 
 /* Judge the new set against itself, keep it, show it, say what changed. */
@@ -146,5 +146,5 @@ serve_registry_audit(struct exchange *x, struct err *e)
 		json_put_digest(at, "hash", &entries[i].hash);
 	}
 	state_audit_free(entries, n);
-	return answer_json(x, 200, doc, e);
+	return respond_json(x, 200, doc, e);
 }

@@ -6,7 +6,7 @@
 #include "catalog/base/digest.h"
 #include "catalog/hub/state_uploads.h"
 #include "catalog/repo/ids.h"
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 #include "daemon/app/context.h"
 #include "daemon/app/serve.h"
 #include "daemon/app/tusmeta.h"
@@ -113,7 +113,7 @@ serve_upload_start(struct exchange *x, struct err *e)
 		return -1;
 	(void)snprintf(want.org, sizeof(want.org), "%s", c->who.org); /* both ids */
 	if (uploads_begin(context_app(x)->uploads, &want, &by, &got, &found, e) == -1)
-		return answer_space(x, e);
+		return respond_space(x, e);
 	return answer_start(x, &got, found, want.length, e);
 }
 
@@ -171,7 +171,7 @@ int
 serve_upload_sink(struct exchange *x, const void *bytes, size_t len, struct err *e)
 {
 	if (uploads_write(x->data, bytes, len, e) == -1)
-		return answer_space(x, e);
+		return respond_space(x, e);
 	return 0;
 }
 
@@ -183,7 +183,7 @@ serve_upload_end(struct exchange *x, struct err *e)
 	uint64_t offset;
 
 	if (uploads_commit(x->data, &by, &offset, e) == -1)
-		return answer_space(x, e);
+		return respond_space(x, e);
 	if (put_offset(x, offset, e) == -1)
 		return -1;
 	return reply_empty(x, 204, e);

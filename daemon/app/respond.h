@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Replies that several groups of routes give: JSON documents, and problems with a status of their own. */
-#ifndef KEBAO_DAEMON_APP_ANSWER_H
-#define KEBAO_DAEMON_APP_ANSWER_H
+#ifndef KEBAO_DAEMON_APP_RESPOND_H
+#define KEBAO_DAEMON_APP_RESPOND_H
 
 #include "catalog/base/err.h"
 #include "catalog/json/json.h"
@@ -11,16 +11,16 @@
  * Reply with the document, which is freed whatever is returned (NULL: out of memory).
  * Answers of the API depend on who asks and are not kept: Cache-Control: no-store.
  */
-int answer_json(struct exchange *x, int status, struct json *doc, struct err *e);
+int respond_json(struct exchange *x, int status, struct json *doc, struct err *e);
 
 /* The body of the request as a JSON object that has no members but the n names; the caller frees. */
-int answer_body(const struct exchange *x, const char *const *names, size_t n, struct json **out,
+int respond_body(const struct exchange *x, const char *const *names, size_t n, struct json **out,
     struct err *e);
 
 /*
  * Turn an error that means "no space" (sys ENOSPC, EDQUOT) into 507 at once and
  * return 0; any other error is returned as it is, -1.
  */
-int answer_space(struct exchange *x, const struct err *e);
+int respond_space(struct exchange *x, const struct err *e);
 
 #endif

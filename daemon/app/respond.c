@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/app/answer.h"
+#include "daemon/app/respond.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "daemon/log.h"
 
 int
-answer_json(struct exchange *x, int status, struct json *doc, struct err *e)
+respond_json(struct exchange *x, int status, struct json *doc, struct err *e)
 {
 	struct buf body = BUF_INIT;
 	int rc = -1;
@@ -23,7 +23,7 @@ answer_json(struct exchange *x, int status, struct json *doc, struct err *e)
 }
 
 int
-answer_body(const struct exchange *x, const char *const *names, size_t n, struct json **out,
+respond_body(const struct exchange *x, const char *const *names, size_t n, struct json **out,
     struct err *e)
 {
 	struct json *doc;
@@ -46,7 +46,7 @@ answer_body(const struct exchange *x, const char *const *names, size_t n, struct
 }
 
 int
-answer_space(struct exchange *x, const struct err *e)
+respond_space(struct exchange *x, const struct err *e)
 {
 	struct err full = { 0 };
 
