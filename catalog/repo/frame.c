@@ -162,7 +162,8 @@ frame_pack(struct frame_coder *c, const void *content, size_t len, uint8_t *out,
 			return err_nomem(e);
 		got = ZSTD_compress2(c->packing, out, frame_bound(len), content, len);
 		if (ZSTD_isError(got))
-			return err_set(e, ERR_SYSTEM, "compressing a frame: %s", ZSTD_getErrorName(got));
+			return err_set(e, ERR_SYSTEM,
+			    "compressing a frame: %s", ZSTD_getErrorName(got));
 		if (is_gain(len, got)) {
 			*stored_len = got;
 			return 0;
@@ -183,7 +184,8 @@ frame_unpack(struct frame_coder *c, const void *stored, size_t stored_len, void 
 	if (frame_scan_feed(&scan, stored, stored_len, &used, e) == -1)
 		return -1;
 	if (!scan.is_done)
-		return err_set(e, ERR_BAD_INPUT, "stored frame is cut short after %zu bytes", stored_len);
+		return err_set(e, ERR_BAD_INPUT,
+		    "stored frame is cut short after %zu bytes", stored_len);
 	if (used != stored_len)
 		return err_set(e, ERR_BAD_INPUT, "stored frame ends after %zu of %zu bytes", used,
 		    stored_len);
@@ -194,7 +196,8 @@ frame_unpack(struct frame_coder *c, const void *stored, size_t stored_len, void 
 		return err_nomem(e);
 	got = ZSTD_decompressDCtx(c->unpacking, out, len, stored, stored_len);
 	if (ZSTD_isError(got))
-		return err_set(e, ERR_BAD_INPUT, "stored frame is damaged: %s", ZSTD_getErrorName(got));
+		return err_set(e, ERR_BAD_INPUT,
+		    "stored frame is damaged: %s", ZSTD_getErrorName(got));
 	if (got != len)
 		return err_set(e, ERR_BAD_INPUT, "stored frame gave %zu bytes, not %zu", got, len);
 	return 0;
@@ -213,7 +216,8 @@ frame_unpack_checked(struct frame_coder *c, const void *stored, size_t stored_le
 	if (digest_equal(&found, want->sha256))
 		return 0;
 	digest_hex(hex, want->sha256);
-	return err_set(e, ERR_UNTRUSTED, "frame %.16s... has other content than its hash says", hex);
+	return err_set(e, ERR_UNTRUSTED,
+	    "frame %.16s... has other content than its hash says", hex);
 }
 
 /* Phases of a scan: which header is being collected, or a block's body skipped. */

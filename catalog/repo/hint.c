@@ -75,8 +75,8 @@ check_counts(uint64_t n_packs, uint64_t n_frames, struct err *e)
 		return err_set(e, ERR_BAD_INPUT, "hint speaks of %" PRIu64 " frames, not 1 to %u",
 		    n_frames, LIMIT_FRAMES);
 	if (n_packs == 0 || n_packs > n_frames)
-		return err_set(e, ERR_BAD_INPUT, "hint names %" PRIu64 " packs for %" PRIu64 " frames",
-		    n_packs, n_frames);
+		return err_set(e, ERR_BAD_INPUT,
+		    "hint names %" PRIu64 " packs for %" PRIu64 " frames", n_packs, n_frames);
 	return 0;
 }
 
@@ -87,8 +87,8 @@ check_place(uint32_t frame, uint64_t off, uint32_t stored_len, struct err *e)
 		return err_set(e, ERR_BAD_INPUT, "hint gives frame %" PRIu32 " the length %" PRIu32,
 		    frame, stored_len);
 	if (off > LIMIT_PACK_BYTES || stored_len > LIMIT_PACK_BYTES - off)
-		return err_set(e, ERR_BAD_INPUT, "hint puts frame %" PRIu32 " behind the end of any pack",
-		    frame);
+		return err_set(e, ERR_BAD_INPUT,
+		    "hint puts frame %" PRIu32 " behind the end of any pack", frame);
 	return 0;
 }
 
@@ -195,8 +195,8 @@ split(const uint8_t *p, size_t left, struct section *sections, struct err *e)
 			return err_set(e, ERR_BAD_INPUT, "hint lacks its section %s",
 			    section_of[i].tag);
 		if (len % section_of[i].item != 0)
-			return err_set(e, ERR_BAD_INPUT, "section %s of the hint has a part of an item",
-			    section_of[i].tag);
+			return err_set(e, ERR_BAD_INPUT,
+			    "section %s of the hint has a part of an item", section_of[i].tag);
 		sections[i].bytes = tag + SECTION_BYTES;
 		sections[i].n_items = len / section_of[i].item;
 	}
@@ -230,8 +230,9 @@ parse_runs(struct hint *h, const uint8_t *bytes, struct err *e)
 			return err_set(e, ERR_BAD_INPUT, "run %" PRIu32
 			    " of the hint is empty or has more frames than there are", i);
 		if (run->pack >= h->n_packs)
-			return err_set(e, ERR_BAD_INPUT, "run %" PRIu32 " of the hint is in pack %" PRIu32
-			    " of %" PRIu32, i, run->pack, h->n_packs);
+			return err_set(e, ERR_BAD_INPUT,
+			    "run %" PRIu32 " of the hint is in pack %" PRIu32 " of %" PRIu32, i,
+			    run->pack, h->n_packs);
 		for (; count > 0; count--, frame++) {
 			if (check_place(frame, off, h->stored_lens[frame], e) == -1)
 				return -1;
@@ -249,6 +250,7 @@ int
 hint_parse(const void *bytes, size_t len, struct hint **out, struct err *e)
 {
 	struct section sections[N_SECTIONS];
+	uint32_t n_packs, n_frames, n_runs;
 	struct hint *h;
 
 	if (len > LIMIT_HINT_BYTES)
@@ -259,14 +261,15 @@ hint_parse(const void *bytes, size_t len, struct hint **out, struct err *e)
 		return -1;
 	if (sections[SECTION_INDEX].n_items != 1)
 		return err_set(e, ERR_BAD_INPUT, "hint does not name one index");
-	if (check_counts(sections[SECTION_PACKS].n_items, sections[SECTION_STORED].n_items, e) == -1)
+	n_packs = sections[SECTION_PACKS].n_items;
+	n_frames = sections[SECTION_STORED].n_items;
+	n_runs = sections[SECTION_RUNS].n_items;
+	if (check_counts(n_packs, n_frames, e) == -1)
 		return -1;
-	if (sections[SECTION_RUNS].n_items == 0 ||
-	    sections[SECTION_RUNS].n_items > sections[SECTION_STORED].n_items)
-		return err_set(e, ERR_BAD_INPUT, "hint has %" PRIu32 " runs for %" PRIu32 " frames",
-		    sections[SECTION_RUNS].n_items, sections[SECTION_STORED].n_items);
-	h = allocate(sections[SECTION_PACKS].n_items, sections[SECTION_STORED].n_items,
-	    sections[SECTION_RUNS].n_items, e);
+	if (n_runs == 0 || n_runs > n_frames)
+		return err_set(e, ERR_BAD_INPUT,
+		    "hint has %" PRIu32 " runs for %" PRIu32 " frames", n_runs, n_frames);
+	h = allocate(n_packs, n_frames, n_runs, e);
 	if (h == NULL)
 		return -1;
 	memcpy(h->index.bytes, sections[SECTION_INDEX].bytes, DIGEST_LEN);

@@ -9,11 +9,6 @@
 #include "catalog/base/limits.h"
 #include "catalog/repo/relpath.h"
 
-#define MAGIC "KBINDEX1"
-#define HEADER_BYTES 32u
-#define ENTRY_BYTES 47u /* of the columns, without the path */
-#define FRAME_BYTES 36u
-
 /* Columns, so that nothing is lost to padding; each owned. */
 struct index {
 	uint32_t n_entries, entry_room;
@@ -109,6 +104,16 @@ reserve_frames(struct index *ix, uint32_t room, struct err *e)
 		return -1;
 	ix->frame_room = room;
 	return 0;
+}
+
+int
+index_reserve(struct index *ix, uint32_t n_entries, uint32_t n_frames, size_t path_bytes,
+    struct err *e)
+{
+	assert(ix->names != NULL);
+	if (reserve_entries(ix, n_entries, e) == -1 || reserve_frames(ix, n_frames, e) == -1)
+		return -1;
+	return buf_reserve(&ix->paths, path_bytes + n_entries, e);
 }
 
 /* The next size of a table that grows by a half. */
@@ -220,7 +225,8 @@ index_add_entry(struct index *ix, const struct tar_entry *t, struct err *e)
 {
 	assert(ix->names != NULL);
 	if (ix->n_entries == LIMIT_ENTRIES)
-		return err_set(e, ERR_BAD_INPUT, "more than %u files and directories", LIMIT_ENTRIES);
+		return err_set(e, ERR_BAD_INPUT,
+		    "more than %u files and directories", LIMIT_ENTRIES);
 	if (check_form(t, e) == -1 || check_place(ix, t, e) == -1)
 		return -1;
 	if (buf_len(&ix->paths) + t->path_len > LIMIT_INDEX_BYTES)
@@ -260,20 +266,6 @@ index_add_frame(struct index *ix, uint32_t len, const struct digest *sha256, str
 	return 0;
 }
 
-/* Paths without their NULs. */
-static size_t
-paths_len(const struct index *ix)
-{
-	return buf_len(&ix->paths) - ix->n_entries;
-}
-
-static uint64_t
-encoded_len(const struct index *ix)
-{
-	return HEADER_BYTES + (uint64_t)ix->n_entries * ENTRY_BYTES + paths_len(ix) +
-	    (uint64_t)ix->n_frames * FRAME_BYTES;
-}
-
 int
 index_finish(struct index *ix, struct err *e)
 {
@@ -285,185 +277,11 @@ index_finish(struct index *ix, struct err *e)
 	if (frames_len != index_tar_len(ix))
 		return err_set(e, ERR_BAD_INPUT, "frames of the index are %" PRIu64
 		    " bytes long, its tar is %" PRIu64, frames_len, index_tar_len(ix));
-	if (encoded_len(ix) > LIMIT_INDEX_BYTES)
+	if (index_encoded_len(ix) > LIMIT_INDEX_BYTES)
 		return err_set(e, ERR_BAD_INPUT, "index would be longer than %u bytes",
 		    LIMIT_INDEX_BYTES);
 	relpath_set_free(ix->names);
 	ix->names = NULL;
-	return 0;
-}
-
-/* Where each column of an encoded index begins. */
-struct columns {
-	const uint8_t *kinds, *path_lens, *sizes, *crcs, *hashes, *paths, *frame_lens, *frame_hashes;
-};
-
-struct header {
-	uint32_t n_entries, n_frames, paths_len;
-	uint64_t tar_len;
-};
-
-static int
-parse_header(const uint8_t *p, size_t len, struct header *h, struct columns *c, struct err *e)
-{
-	uint64_t want;
-
-	if (len > LIMIT_INDEX_BYTES)
-		return err_set(e, ERR_BAD_INPUT, "index is longer than %u bytes", LIMIT_INDEX_BYTES);
-	if (len < HEADER_BYTES || memcmp(p, MAGIC, 8) != 0)
-		return err_set(e, ERR_BAD_INPUT, "not an index of format 1");
-	h->n_entries = buf_get_u32le(p + 8);
-	h->n_frames = buf_get_u32le(p + 12);
-	h->paths_len = buf_get_u32le(p + 16);
-	h->tar_len = buf_get_u64le(p + 24);
-	if (buf_get_u32le(p + 20) != 0)
-		return err_set(e, ERR_BAD_INPUT, "index has bytes set that are to be zero");
-	want = HEADER_BYTES + (uint64_t)h->n_entries * ENTRY_BYTES + h->paths_len +
-	    (uint64_t)h->n_frames * FRAME_BYTES;
-	if (want != len)
-		return err_set(e, ERR_BAD_INPUT, "index has %zu bytes, its counts say %" PRIu64, len,
-		    want);
-	if (h->n_entries > LIMIT_ENTRIES || h->n_frames > LIMIT_FRAMES)
-		return err_set(e, ERR_BAD_INPUT, "index has too many entries or frames");
-	c->kinds = p + HEADER_BYTES;
-	c->path_lens = c->kinds + h->n_entries;
-	c->sizes = c->path_lens + 2 * (size_t)h->n_entries;
-	c->crcs = c->sizes + 8 * (size_t)h->n_entries;
-	c->hashes = c->crcs + 4 * (size_t)h->n_entries;
-	c->paths = c->hashes + DIGEST_LEN * (size_t)h->n_entries;
-	c->frame_lens = c->paths + h->paths_len;
-	c->frame_hashes = c->frame_lens + 4 * (size_t)h->n_frames;
-	return 0;
-}
-
-static int
-parse_entries(struct index *ix, const struct header *h, const struct columns *c, struct err *e)
-{
-	struct digest zero = { { 0 } }, hash;
-	size_t path_off = 0;
-
-	for (uint32_t i = 0; i < h->n_entries; i++) {
-		struct tar_entry t = { c->kinds[i], (const char *)c->paths + path_off,
-			buf_get_u16le(c->path_lens + 2 * (size_t)i),
-			buf_get_u64le(c->sizes + 8 * (size_t)i) };
-		uint32_t crc = buf_get_u32le(c->crcs + 4 * (size_t)i);
-
-		if (t.path_len > h->paths_len - path_off)
-			return err_set(e, ERR_BAD_INPUT, "paths of the index end within entry %" PRIu32,
-			    i);
-		path_off += t.path_len;
-		if (index_add_entry(ix, &t, e) == -1)
-			return -1;
-		memcpy(hash.bytes, c->hashes + DIGEST_LEN * (size_t)i, DIGEST_LEN);
-		if (t.kind != TAR_DIRECTORY)
-			index_set_content(ix, i, crc, &hash);
-		else if (crc != 0 || !digest_equal(&hash, &zero))
-			return refuse(&t, "is a directory and has a checksum", e);
-	}
-	if (path_off != h->paths_len)
-		return err_set(e, ERR_BAD_INPUT, "index has paths that belong to no entry");
-	return 0;
-}
-
-static int
-parse_frames(struct index *ix, const struct header *h, const struct columns *c, struct err *e)
-{
-	struct digest hash;
-
-	for (uint32_t i = 0; i < h->n_frames; i++) {
-		memcpy(hash.bytes, c->frame_hashes + DIGEST_LEN * (size_t)i, DIGEST_LEN);
-		if (index_add_frame(ix, buf_get_u32le(c->frame_lens + 4 * (size_t)i), &hash, e) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-int
-index_parse(const void *bytes, size_t len, struct index **out, struct err *e)
-{
-	struct header h;
-	struct columns c;
-	struct index *ix = NULL;
-	int rc = -1;
-
-	if (parse_header(bytes, len, &h, &c, e) == -1 || (ix = index_new(e)) == NULL)
-		goto out;
-	if (reserve_entries(ix, h.n_entries, e) == -1 || reserve_frames(ix, h.n_frames, e) == -1 ||
-	    buf_reserve(&ix->paths, (size_t)h.paths_len + h.n_entries, e) == -1)
-		goto out;
-	if (parse_entries(ix, &h, &c, e) == -1 || parse_frames(ix, &h, &c, e) == -1 ||
-	    index_finish(ix, e) == -1)
-		goto out;
-	if (h.tar_len != index_tar_len(ix)) {
-		(void)err_set(e, ERR_BAD_INPUT, "index says its tar has %" PRIu64
-		    " bytes, its entries make %" PRIu64, h.tar_len, index_tar_len(ix));
-		goto out;
-	}
-	*out = ix;
-	ix = NULL;
-	rc = 0;
-out:
-	index_free(ix);
-	return rc;
-}
-
-static uint8_t *
-put_le(uint8_t *p, uint64_t v, unsigned bytes)
-{
-	for (; bytes > 0; bytes--) {
-		*p++ = (uint8_t)v;
-		v >>= 8;
-	}
-	return p;
-}
-
-static uint8_t *
-put_entries(uint8_t *p, const struct index *ix)
-{
-	size_t len;
-
-	memcpy(p, ix->kinds, ix->n_entries);
-	p += ix->n_entries;
-	for (uint32_t i = 0; i < ix->n_entries; i++) {
-		(void)path_of(ix, i, &len);
-		p = put_le(p, len, 2);
-	}
-	for (uint32_t i = 0; i < ix->n_entries; i++)
-		p = put_le(p, ix->sizes[i], 8);
-	for (uint32_t i = 0; i < ix->n_entries; i++)
-		p = put_le(p, ix->crcs[i], 4);
-	memcpy(p, ix->hashes, (size_t)ix->n_entries * DIGEST_LEN);
-	p += (size_t)ix->n_entries * DIGEST_LEN;
-	for (uint32_t i = 0; i < ix->n_entries; i++) {
-		const char *path = path_of(ix, i, &len);
-
-		memcpy(p, path, len);
-		p += len;
-	}
-	return p;
-}
-
-int
-index_encode(const struct index *ix, struct buf *b, struct err *e)
-{
-	uint8_t *p;
-	uint64_t before = 0;
-
-	assert(ix->names == NULL);
-	if ((p = buf_extend(b, (size_t)encoded_len(ix), e)) == NULL)
-		return -1;
-	memcpy(p, MAGIC, 8);
-	p = put_le(p + 8, ix->n_entries, 4);
-	p = put_le(p, ix->n_frames, 4);
-	p = put_le(p, paths_len(ix), 4);
-	p = put_le(p, 0, 4);
-	p = put_le(p, index_tar_len(ix), 8);
-	p = put_entries(p, ix);
-	for (uint32_t i = 0; i < ix->n_frames; i++) {
-		p = put_le(p, ix->frame_ends[i] - before, 4);
-		before = ix->frame_ends[i];
-	}
-	memcpy(p, ix->frame_hashes, (size_t)ix->n_frames * DIGEST_LEN);
 	return 0;
 }
 
@@ -483,6 +301,12 @@ uint64_t
 index_file_bytes(const struct index *ix)
 {
 	return ix->file_bytes;
+}
+
+size_t
+index_path_bytes(const struct index *ix)
+{
+	return buf_len(&ix->paths) - ix->n_entries; /* without their NULs */
 }
 
 uint32_t

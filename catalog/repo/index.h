@@ -41,6 +41,10 @@ struct index_frame {
 struct index *index_new(struct err *e);
 void index_free(struct index *ix);
 
+/* Make room for so much in all, where it is known; needs not be called. */
+int index_reserve(struct index *ix, uint32_t n_entries, uint32_t n_frames, size_t path_bytes,
+    struct err *e) __attribute__((warn_unused_result));
+
 /*
  * Append an entry, in tar order.  Refused with ERR_BAD_INPUT: illegal names,
  * wrong order, twins, missing parents, limits.  The content is set later.
@@ -58,16 +62,18 @@ int index_add_frame(struct index *ix, uint32_t len, const struct digest *sha256,
 /* Check the whole.  Needs an entry; frames must cover the tar exactly. */
 int index_finish(struct index *ix, struct err *e) __attribute__((warn_unused_result));
 
-/* Bytes <-> index.  Strict: one release has exactly one encoding. */
+/* Bytes <-> finished index.  Strict: one release has exactly one encoding. */
 int index_parse(const void *bytes, size_t len, struct index **out, struct err *e)
     __attribute__((warn_unused_result));
 int index_encode(const struct index *ix, struct buf *b, struct err *e)
     __attribute__((warn_unused_result));
+uint64_t index_encoded_len(const struct index *ix);
 
 /* Reading, also while it is being made (tar_len is then that of the entries so far). */
 uint32_t index_n_entries(const struct index *ix);
 uint32_t index_n_files(const struct index *ix);
 uint64_t index_file_bytes(const struct index *ix); /* sum of the sizes of the files */
+size_t index_path_bytes(const struct index *ix);   /* sum of the lengths of the paths */
 uint32_t index_n_frames(const struct index *ix);
 uint64_t index_tar_len(const struct index *ix);
 void index_entry(const struct index *ix, uint32_t i, struct index_entry *out);

@@ -112,7 +112,8 @@ index_check_structure(const struct index *ix, uint64_t off, const void *bytes, s
 
 	index_walk_init(&walk, ix, off, len);
 	while (index_walk_next(&walk, &piece))
-		if (piece.bytes != NULL && memcmp(p + (piece.off - off), piece.bytes, piece.len) != 0)
+		if (piece.bytes != NULL &&
+		    memcmp(p + (piece.off - off), piece.bytes, piece.len) != 0)
 			return report(ix, &piece, e);
 	return 0;
 }

@@ -208,8 +208,8 @@ objpath_build(char *out, const struct objpath *p)
 		break;
 	case OBJPATH_RECORD:
 	case OBJPATH_BUNDLE:
-		print(out, "targets/%s/%s/%" PRIu32 "/%s.%s", p->channel, p->course, p->release, hex,
-		    p->kind == OBJPATH_RECORD ? "record.json" : "bundle.tar");
+		print(out, "targets/%s/%s/%" PRIu32 "/%s.%s", p->channel, p->course, p->release,
+		    hex, p->kind == OBJPATH_RECORD ? "record.json" : "bundle.tar");
 		break;
 	case OBJPATH_INDEX:
 		objpath_index(out, p->channel, &p->hash);

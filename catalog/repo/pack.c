@@ -264,7 +264,8 @@ check_stored(const struct pack_frame *f, const uint8_t *stored, struct err *e)
 
 	digest_of(&found, stored, f->stored_len);
 	if (!digest_equal(&found, &f->stored))
-		return err_set(e, ERR_UNTRUSTED, "stored bytes differ from their hash in the table");
+		return err_set(e, ERR_UNTRUSTED,
+		    "stored bytes differ from their hash in the table");
 	return 0;
 }
 

@@ -162,7 +162,8 @@ pack_writer_add(struct pack_writer *w, const struct pack_frame *f, const void *s
 	    f->stored_len > LIMIT_FRAME_STORED_BYTES)
 		return err_set(e, ERR_BAD_INPUT, "frame for a pack has impossible lengths");
 	if (!pack_writer_has_room(w, f->stored_len))
-		return err_set(e, ERR_BAD_INPUT, "pack is full after %" PRIu32 " frames", w->n_frames);
+		return err_set(e, ERR_BAD_INPUT,
+		    "pack is full after %" PRIu32 " frames", w->n_frames);
 	if (grow(w, e) == -1 || append(w, stored, f->stored_len, e) == -1)
 		return -1;
 	if ((row = buf_extend(&w->rows, PACK_ROW_BYTES, e)) == NULL)

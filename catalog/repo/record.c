@@ -107,8 +107,8 @@ read_computed(struct json_at top, struct record *r, struct record_findings *f)
 static int
 check_members(struct json_at top, bool is_record, struct err *e)
 {
-	static const char *const computed[] = { "format", "channel", "release", "published", "files",
-		"bytes", "tar", "index" };
+	static const char *const computed[] = { "format", "channel", "release", "published",
+		"files", "bytes", "tar", "index" };
 	enum { N_COMPUTED = sizeof(computed) / sizeof(computed[0]) };
 	const char *names[RECORD_READ_N_SHARED + N_COMPUTED];
 
@@ -290,8 +290,8 @@ record_encode(const struct record *r, struct buf *b, struct err *e)
 	rc = canon_write(json_top(doc), b, e);
 	json_free(doc);
 	if (rc == 0 && buf_len(b) - before > LIMIT_RECORD_BYTES)
-		rc = err_set(e, ERR_BAD_INPUT, "record would be longer than %u bytes: shorten its texts",
-		    LIMIT_RECORD_BYTES);
+		rc = err_set(e, ERR_BAD_INPUT,
+		    "record would be longer than %u bytes: shorten its texts", LIMIT_RECORD_BYTES);
 	if (rc == -1)
 		buf_truncate(b, before);
 	return rc;

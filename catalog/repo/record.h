@@ -50,7 +50,7 @@ struct record {
 	struct record_texts title;
 	struct record_texts summary; /* empty when absent, as all below */
 	struct record_texts notes;
-	char *field;                 /* foreign | ip | securities | ethics | practice | other; see below */
+	char *field; /* foreign | ip | securities | ethics | practice | other; see below */
 	struct record_list languages;
 	uint32_t study_minutes;      /* 0 when absent */
 	struct record_list lecturers;

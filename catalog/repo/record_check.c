@@ -55,7 +55,8 @@ record_check_result(const struct record_findings *f, struct err *e)
 	if (e != NULL) {
 		*e = f->first;
 		if (f->n > 1 && !f->is_broken)
-			return err_set(e, ERR_BAD_INPUT, "%s (and %zu more)", f->first.text, f->n - 1);
+			return err_set(e, ERR_BAD_INPUT,
+			    "%s (and %zu more)", f->first.text, f->n - 1);
 	}
 	return -1;
 }
@@ -97,7 +98,9 @@ broken_text_rule(const char *text, size_t len, const struct shape *shape)
 		if (i == 0 && is_space(c))
 			return "begins with white space";
 	}
-	return is_space(c) ? "ends with white space" : chars > shape->max_chars ? "is too long" : NULL;
+	if (is_space(c))
+		return "ends with white space";
+	return chars > shape->max_chars ? "is too long" : NULL;
 }
 
 static void
@@ -181,7 +184,8 @@ check_field(const char *field, enum record_mode mode, struct record_findings *f)
 	if (mode == RECORD_LENIENT && field[0] >= 'a' && field[0] <= 'z' && len <= LIMIT_ID_BYTES &&
 	    strspn(field, "abcdefghijklmnopqrstuvwxyz0123456789-") == len)
 		return;
-	record_check_add(f, "field: must be one of foreign, ip, securities, ethics, practice, other");
+	record_check_add(f,
+	    "field: must be one of foreign, ip, securities, ethics, practice, other");
 }
 
 static void
@@ -219,7 +223,8 @@ record_check_course(const struct record *r, enum record_mode mode, struct record
 	check_texts("summary", &r->summary, (struct shape) { 2000, false }, f);
 	check_texts("notes", &r->notes, (struct shape) { 4000, false }, f);
 	if (r->field == NULL)
-		record_check_add(f, "field: missing; one of foreign, ip, securities, ethics, practice, "
+		record_check_add(f,
+		    "field: missing; one of foreign, ip, securities, ethics, practice, "
 		    "other");
 	else
 		check_field(r->field, mode, f);
@@ -249,12 +254,14 @@ record_check_computed(const struct record *r, struct record_findings *f)
 	if (r->published_at < 0 || r->published_at > UTC_MAX)
 		record_check_add(f, "published: not between the years 1970 and 9999");
 	if (r->n_files == 0 || r->n_files > LIMIT_ENTRIES)
-		record_check_add(f, "files: %" PRIu32 " is not from 1 to %u", r->n_files, LIMIT_ENTRIES);
+		record_check_add(f,
+		    "files: %" PRIu32 " is not from 1 to %u", r->n_files, LIMIT_ENTRIES);
 	if (r->file_bytes > r->tar.len)
 		record_check_add(f, "bytes: more than the tar has");
 	if (r->tar.len > LIMIT_TAR_BYTES || r->tar.len % TAR_BLOCK != 0 ||
 	    r->tar.len < TAR_BLOCK + TAR_END_BYTES)
-		record_check_add(f, "tar.length: %" PRIu64 " cannot be the length of a tar", r->tar.len);
+		record_check_add(f,
+		    "tar.length: %" PRIu64 " cannot be the length of a tar", r->tar.len);
 	if (r->index.len == 0 || r->index.len > LIMIT_INDEX_BYTES)
 		record_check_add(f, "index.length: %" PRIu64 " is not from 1 to %u", r->index.len,
 		    LIMIT_INDEX_BYTES);

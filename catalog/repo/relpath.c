@@ -80,7 +80,8 @@ broken_part_rule(const char *part, size_t len)
 	if (part[0] == ' ')
 		return "a part of it begins with a blank, which people overlook; remove it";
 	if (is_device(part, len))
-		return "a part of it is a device name on Windows (con, prn, aux, nul, com1, lpt1, ...); "
+		return "a part of it is a device name on Windows (con, prn, aux, nul, com1, lpt1, "
+		       "...); "
 		       "choose another name";
 	return NULL;
 }

@@ -20,7 +20,9 @@ check_encoding(const struct record *r)
 	struct record *again;
 
 	if (record_encode(r, &once, NULL) == 0) {
-		if (record_parse(buf_data(&once), buf_len(&once), RECORD_STRICT, &again, NULL) == -1 ||
+		const void *bytes = buf_data(&once);
+
+		if (record_parse(bytes, buf_len(&once), RECORD_STRICT, &again, NULL) == -1 ||
 		    record_encode(again, &twice, NULL) == -1)
 			abort();
 		assert(buf_len(&once) == buf_len(&twice));

@@ -125,8 +125,8 @@ data_is_cut_by_the_rule(void **state)
 static void
 cuts_do_not_depend_on_how_bytes_arrive(void **state)
 {
-	static const size_t pieces[] = { 1, 2, 3, 63, 64, 65, 4096, 16319, 16320, 16321, 65535, 65536,
-		524287, 524288, 524289 };
+	static const size_t pieces[] = { 1, 2, 3, 63, 64, 65, 4096, 16319, 16320, 16321, 65535,
+		65536, 524287, 524288, 524289 };
 	size_t len = 3 << 20, n;
 	uint8_t *p = random_bytes(len, SEED + 1);
 	uint32_t want[300], got[300];

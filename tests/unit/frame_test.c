@@ -58,7 +58,8 @@ static void
 fill_text(void)
 {
 	for (size_t i = 0; i < sizeof(content); i++)
-		content[i] = (uint8_t)("the lawyer and the law of the land, "[i % 36] + (i / 5000) % 3);
+		content[i] =
+		    (uint8_t)("the lawyer and the law of the land, "[i % 36] + (i / 5000) % 3);
 }
 
 /* Store, find the length from the headers, unpack, compare. */
@@ -196,7 +197,8 @@ flipped_bytes_are_refused_or_give_other_content(void **state)
 		for (unsigned bit = 0; bit < 8; bit++) {
 			stored[i] = (uint8_t)(stored[i] ^ (1u << bit));
 			if (frame_unpack_checked(coder, stored, n, back, &want, &e) == 0)
-				assert_memory_equal(back, content, 5000); /* another way to say it */
+				assert_memory_equal(
+				    back, content, 5000); /* another way to say it */
 			else
 				assert_true(e.class == ERR_BAD_INPUT || e.class == ERR_UNTRUSTED);
 			stored[i] = (uint8_t)(stored[i] ^ (1u << bit));
@@ -223,7 +225,8 @@ other_zstd_frames_are_refused(void **state)
 		{ "\x28\xb5\x2f\xfd\x00\x00\x09\x00\x00x", 10, "content size" },
 		{ "\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00", 9, "empty" },
 		{ "\x28\xb5\x2f\xfd\xa0\x01\x00\x10\x00\x09\x00\x00x", 13, "longer than 1 MiB" },
-		{ "\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x00\x00\x01\x09\x00\x00x", 17, "longer than 1 MiB" },
+		{ "\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x00\x00\x01\x09\x00\x00x", 17,
+		    "longer than 1 MiB" },
 		{ "\x28\xb5\x2f\xfd\x80\x51\x01\x00\x00\x00\x09\x00\x00x", 14, "window" },
 		{ "\x28\xb5\x2f\xfd\x20\x01\x0f\x00\x00x", 10, "reserved" },
 		{ "\x28\xb5\x2f\xfd\x20\x01\x11\x00\x00xy", 11, "block longer" },
@@ -240,8 +243,10 @@ other_zstd_frames_are_refused(void **state)
 		assert_int_equal(frame_unpack(coder, bad[i].bytes, bad[i].len, back, 1, &e), -1);
 	}
 	/* With a window descriptor and a window of 1 MiB it is one of ours. */
-	assert_int_equal(frame_unpack(coder, "\x28\xb5\x2f\xfd\x80\x50\x01\x00\x00\x00\x09\x00\x00x", 14,
-	    back, 1, &e), 0);
+	assert_int_equal(
+	    frame_unpack(
+		coder, "\x28\xb5\x2f\xfd\x80\x50\x01\x00\x00\x00\x09\x00\x00x", 14, back, 1, &e),
+	    0);
 	assert_int_equal(back[0], 'x');
 }
 

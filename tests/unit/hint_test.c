@@ -163,8 +163,10 @@ flipped_bytes_are_refused_or_stay_within_bounds(void **state)
 				for (uint32_t k = 0; k < hint_n_frames(h); k++) {
 					hint_place(h, k, &place);
 					assert_true(place.pack < hint_n_packs(h));
-					assert_in_range(place.stored_len, 1, LIMIT_FRAME_STORED_BYTES);
-					assert_true(place.off + place.stored_len <= LIMIT_PACK_BYTES);
+					assert_in_range(
+					    place.stored_len, 1, LIMIT_FRAME_STORED_BYTES);
+					assert_true(
+					    place.off + place.stored_len <= LIMIT_PACK_BYTES);
 				}
 				buf_truncate(&again, 0);
 				assert_int_equal(hint_encode(h, &again, NULL), 0);

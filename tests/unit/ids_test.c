@@ -17,8 +17,8 @@
 static void
 ids_follow_the_page(void **state)
 {
-	static const char *const good[] = { "a", "gd", "gd.ip", "trademark-basics", "a0.b-1.2", "con1",
-		"com0", "com10", "xcon", LEN_48 };
+	static const char *const good[] = { "a", "gd", "gd.ip", "trademark-basics", "a0.b-1.2",
+		"con1", "com0", "com10", "xcon", LEN_48 };
 	static const struct {
 		const char *id, *rule;
 	} bad[] = {
@@ -76,8 +76,8 @@ only_channels_must_not_be_called_like_roles(void **state)
 static void
 release_numbers_are_plain_decimals(void **state)
 {
-	static const char *const bad[] = { "", "0", "01", "-1", "+1", " 1", "1 ", "1000001", "10000000",
-		"99999999999999999999", "1a", "0x1" };
+	static const char *const bad[] = { "", "0", "01", "-1", "+1", " 1", "1 ", "1000001",
+		"10000000", "99999999999999999999", "1a", "0x1" };
 	uint32_t n;
 	struct err e;
 
@@ -100,17 +100,20 @@ static const struct {
 } objects[] = {
 	{ "metadata/1.root.json", OBJPATH_ROOT, "", "", 0, 1, 0 },
 	{ "metadata/12.targets.json", OBJPATH_TARGETS, "", "", 0, 12, 0 },
-	{ "metadata/9007199254740991.snapshot.json", OBJPATH_SNAPSHOT, "", "", 0, 9007199254740991, 0 },
+	{ "metadata/9007199254740991.snapshot.json", OBJPATH_SNAPSHOT, "", "", 0, 9007199254740991,
+	    0 },
 	{ "metadata/timestamp.json", OBJPATH_TIMESTAMP, "", "", 0, 0, 0 },
 	{ "metadata/7.gd.ip.json", OBJPATH_CHANNEL_ROLE, "gd.ip", "", 0, 7, 0 },
 	{ "metadata/7.gd.json.json", OBJPATH_CHANNEL_ROLE, "gd.json", "", 0, 7, 0 },
-	{ "targets/gd.ip/basics/3/" HASH ".record.json", OBJPATH_RECORD, "gd.ip", "basics", 3, 0, 1 },
-	{ "targets/gd.ip/basics/3/" HASH ".bundle.tar", OBJPATH_BUNDLE, "gd.ip", "basics", 3, 0, 1 },
+	{ "targets/gd.ip/basics/3/" HASH ".record.json", OBJPATH_RECORD, "gd.ip", "basics", 3, 0,
+	    1 },
+	{ "targets/gd.ip/basics/3/" HASH ".bundle.tar", OBJPATH_BUNDLE, "gd.ip", "basics", 3, 0,
+	    1 },
 	{ "indexes/gd.ip/00/" HASH ".index", OBJPATH_INDEX, "gd.ip", "", 0, 0, 1 },
 	{ "packs/gd.ip/00/" HASH ".pack", OBJPATH_PACK, "gd.ip", "", 0, 0, 1 },
 	{ "hints/gd.ip/basics/1000000", OBJPATH_HINT, "gd.ip", "basics", 1000000, 0, 0 },
-	{ "targets/" LEN_48 "/" LEN_48 "/1000000/" HASH ".record.json", OBJPATH_RECORD, LEN_48, LEN_48,
-	    1000000, 0, 1 },
+	{ "targets/" LEN_48 "/" LEN_48 "/1000000/" HASH ".record.json", OBJPATH_RECORD, LEN_48,
+	    LEN_48, 1000000, 0, 1 },
 };
 
 static void
@@ -139,18 +142,20 @@ names_of_objects_go_both_ways(void **state)
 static void
 nothing_else_is_the_name_of_an_object(void **state)
 {
-	static const char *const bad[] = { "", "/", "metadata", "metadata/", "/metadata/1.root.json",
-		"metadata//1.root.json", "metadata/1.root.json/", "metadata/0.root.json",
-		"metadata/01.root.json", "metadata/.root.json", "metadata/root.json", "metadata/1.json",
-		"metadata/1..json", "metadata/1.timestamp.json", "metadata/9007199254740992.root.json",
+	static const char *const bad[] = { "", "/", "metadata", "metadata/",
+		"/metadata/1.root.json", "metadata//1.root.json", "metadata/1.root.json/",
+		"metadata/0.root.json", "metadata/01.root.json", "metadata/.root.json",
+		"metadata/root.json", "metadata/1.json", "metadata/1..json",
+		"metadata/1.timestamp.json", "metadata/9007199254740992.root.json",
 		"metadata/99999999999999999999.root.json", "metadata/1.Root.json", "metadata/1.gd",
-		"metadata/../metadata/1.root.json", "metadata/1.gd%2eip.json", "metadata/.tmp-1.root.json",
-		"targets/root/basics/3/" HASH ".record.json", "targets/gd/basics/0/" HASH ".record.json",
-		"targets/gd/basics/3/" HASH ".record", "targets/gd/basics/3/record.json",
-		"targets/gd/basics/3/" HASH "0.record.json", "targets/gd/basics/" HASH ".record.json",
-		"indexes/gd/01/" HASH ".index", "indexes/gd/00/" HASH ".pack", "indexes/gd/" HASH ".index",
-		"packs/gd/00/" HASH ".index", "packs/gd/0/" HASH ".pack", "packs/gd/00/" HASH ".pack/x",
-		"packs/gd/00/.tmp-" HASH ".pack",
+		"metadata/../metadata/1.root.json", "metadata/1.gd%2eip.json",
+		"metadata/.tmp-1.root.json", "targets/root/basics/3/" HASH ".record.json",
+		"targets/gd/basics/0/" HASH ".record.json", "targets/gd/basics/3/" HASH ".record",
+		"targets/gd/basics/3/record.json", "targets/gd/basics/3/" HASH "0.record.json",
+		"targets/gd/basics/" HASH ".record.json", "indexes/gd/01/" HASH ".index",
+		"indexes/gd/00/" HASH ".pack", "indexes/gd/" HASH ".index",
+		"packs/gd/00/" HASH ".index", "packs/gd/0/" HASH ".pack",
+		"packs/gd/00/" HASH ".pack/x", "packs/gd/00/.tmp-" HASH ".pack",
 		"packs/gd/00/00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff.pack",
 		"hints/gd/basics/1.json", "hints/gd/basics/01", "hints/gd/../1", "a/b/c/d/e/f/g" };
 	struct objpath p;
@@ -188,8 +193,8 @@ static void
 names_of_targets_go_both_ways(void **state)
 {
 	static const char *const bad[] = { "", "record.json", "gd/basics/record.json",
-		"gd/basics/3/record.jso", "gd/basics/3/" HASH ".record.json", "gd/basics/3/bundle.tar/",
-		"/gd/basics/3/bundle.tar", "gd/basics/03/bundle.tar" };
+		"gd/basics/3/record.jso", "gd/basics/3/" HASH ".record.json",
+		"gd/basics/3/bundle.tar/", "/gd/basics/3/bundle.tar", "gd/basics/03/bundle.tar" };
 	char again[OBJPATH_SIZE];
 	struct objpath p;
 	struct err e;

@@ -186,10 +186,14 @@ entries_out_of_order_are_refused(void **state)
 		{ { TAR_FILE, "b", 1, 0 }, { TAR_FILE, "a", 1, 0 }, "not behind" },
 		{ { TAR_FILE, "a", 1, 0 }, { TAR_FILE, "a", 1, 0 }, "not behind" },
 		{ { TAR_DIRECTORY, "a/", 2, 0 }, { TAR_FILE, "a.txt", 5, 0 }, "not behind" },
-		{ { TAR_FILE, "a", 1, 0 }, { TAR_FILE, "b/c", 3, 0 }, "no entry for the directory" },
-		{ { TAR_DIRECTORY, "a/", 2, 0 }, { TAR_FILE, "a/b/c", 5, 0 }, "no entry for the directory" },
-		{ { TAR_DIRECTORY, "a/", 2, 0 }, { TAR_FILE, "ab/c", 4, 0 }, "no entry for the directory" },
-		{ { TAR_FILE, "a", 1, 0 }, { TAR_FILE, "a/b", 3, 0 }, "no entry for the directory" },
+		{ { TAR_FILE, "a", 1, 0 }, { TAR_FILE, "b/c", 3, 0 },
+		    "no entry for the directory" },
+		{ { TAR_DIRECTORY, "a/", 2, 0 }, { TAR_FILE, "a/b/c", 5, 0 },
+		    "no entry for the directory" },
+		{ { TAR_DIRECTORY, "a/", 2, 0 }, { TAR_FILE, "ab/c", 4, 0 },
+		    "no entry for the directory" },
+		{ { TAR_FILE, "a", 1, 0 }, { TAR_FILE, "a/b", 3, 0 },
+		    "no entry for the directory" },
 		{ { TAR_FILE, "a", 1, 0 }, { TAR_DIRECTORY, "a/", 2, 0 }, "same to Windows" },
 		{ { TAR_FILE, "A", 1, 0 }, { TAR_FILE, "a", 1, 0 }, "same to Windows" },
 		{ { TAR_FILE, "a", 1, 0 }, { TAR_DIRECTORY, "b", 1, 0 }, "does not end in '/'" },
@@ -330,7 +334,8 @@ a_walk_gives_the_tar_of_any_range(void **state)
 		next = from;
 		index_walk_init(&w, ix, from, n);
 		while (index_walk_next(&w, &piece)) {
-			assert_true(piece.off == next && piece.len > 0 && piece.len <= from + n - next);
+			assert_true(
+			    piece.off == next && piece.len > 0 && piece.len <= from + n - next);
 			assert_int_equal(piece.bytes == NULL, is_content[next]);
 			assert_int_equal(piece.bytes == NULL, is_content[next + piece.len - 1]);
 			if (piece.bytes != NULL) {

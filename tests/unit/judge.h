@@ -12,7 +12,8 @@
 
 #define JUDGE_ABSENT 127
 
-/* Exit code of argv[0] with argv, standard output to out_path (created); JUDGE_ABSENT without it. */
+/* Exit code of argv[0] with argv, standard output to out_path (created); JUDGE_ABSENT without it.
+ */
 static inline int
 judge_run(char *const *argv, const char *out_path)
 {

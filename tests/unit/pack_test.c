@@ -49,7 +49,8 @@ make_frame(uint32_t i, struct pack_frame *f)
 	memset(f, 0, sizeof(*f));
 	f->content_len = make_content(i);
 	digest_of(&f->content, scratch, f->content_len);
-	assert_int_equal(frame_pack(coder, scratch, f->content_len, scratch_stored, &stored_len, NULL), 0);
+	assert_int_equal(
+	    frame_pack(coder, scratch, f->content_len, scratch_stored, &stored_len, NULL), 0);
 	f->stored_len = (uint32_t)stored_len;
 	digest_of(&f->stored, scratch_stored, stored_len);
 }
@@ -144,7 +145,8 @@ what_is_written_is_read(void **state)
 static void
 zstd_reads_a_pack(void **state)
 {
-	char *argv[] = { (char[]) { "zstd" }, (char[]) { "-dqc" }, (char[]) { "--no-check" }, path, NULL };
+	char *argv[] = { (char[]){ "zstd" }, (char[]){ "-dqc" }, (char[]){ "--no-check" }, path,
+		NULL };
 	int fd = write_pack(), rc;
 	struct buf want = BUF_INIT, got = BUF_INIT;
 
@@ -300,9 +302,11 @@ tables_are_parsed_strictly(void **state)
 	}
 	assert_int_equal(pack_parse_table(buf_data(&b), buf_len(&b), pack_bytes + 1, &p, &e), -1);
 	assert_int_equal(pack_parse_table(buf_data(&b), buf_len(&b), pack_bytes - 1, &p, &e), -1);
-	assert_int_equal(pack_parse_table(buf_data(&b), buf_len(&b), LIMIT_PACK_BYTES + 1ull, &p, &e), -1);
+	assert_int_equal(
+	    pack_parse_table(buf_data(&b), buf_len(&b), LIMIT_PACK_BYTES + 1ull, &p, &e), -1);
 	/* The same content twice. */
-	memcpy(b.data + PACK_FRONT_BYTES, b.data + PACK_FRONT_BYTES + 5 * PACK_ROW_BYTES, DIGEST_LEN);
+	memcpy(
+	    b.data + PACK_FRONT_BYTES, b.data + PACK_FRONT_BYTES + 5 * PACK_ROW_BYTES, DIGEST_LEN);
 	assert_int_equal(pack_parse_table(buf_data(&b), buf_len(&b), pack_bytes, &p, &e), -1);
 	assert_non_null(strstr(e.text, "twice"));
 	buf_clear(&b);

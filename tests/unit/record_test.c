@@ -19,10 +19,13 @@
 
 /* In canonical form. */
 static const char full[] =
-    "{\"bytes\":123456,\"channel\":\"gd.ip\",\"course\":\"trademark-basics\",\"field\":\"ip\",\"files\":12,"
+    "{\"bytes\":123456,\"channel\":\"gd.ip\",\"course\":\"trademark-basics\",\"field\":\"ip\","
+    "\"files\":12,"
     "\"format\":\"kebao-record-1\",\"index\":{\"length\":1400,\"sha256\":\"" HASH_A "\"},"
-    "\"label\":\"2026 " TITLE "\",\"languages\":[\"zh\",\"bo\"],\"lecturers\":[\"A. Li\",\"" TITLE "\"],"
-    "\"minutes\":90,\"notes\":{\"zh\":\"one\\ntwo\"},\"published\":\"2026-11-23T08:00:00Z\",\"release\":2,"
+    "\"label\":\"2026 " TITLE "\",\"languages\":[\"zh\",\"bo\"],\"lecturers\":[\"A. Li\",\"" TITLE
+    "\"],"
+    "\"minutes\":90,\"notes\":{\"zh\":\"one\\ntwo\"},\"published\":\"2026-11-23T08:00:00Z\","
+    "\"release\":2,"
     "\"rights\":\"CC BY 4.0\",\"summary\":{\"en\":\"s\",\"zh\":\"t\"},"
     "\"tar\":{\"length\":130048,\"sha256\":\"" HASH_B "\"},"
     "\"title\":{\"en\":\"Trademarks\",\"zh\":\"" TITLE "\"}}";
@@ -114,7 +117,8 @@ each_rule_refuses_what_breaks_it(void **state)
 		{ "\"label\":\"2026 " TITLE "\",", "", "label: missing" },
 		{ "one\\ntwo", "one\\ttwo", "notes.zh: has a control character" },
 		{ "one\\ntwo", "one\\n", "notes.zh: ends with white space" },
-		{ "\"title\":{\"en\":\"Trademarks\",\"zh\":\"" TITLE "\"}", "\"title\":{}", "title: is empty" },
+		{ "\"title\":{\"en\":\"Trademarks\",\"zh\":\"" TITLE "\"}", "\"title\":{}",
+		    "title: is empty" },
 		{ ",\"title\":{\"en\":\"Trademarks\",\"zh\":\"" TITLE "\"}", "", "title: missing" },
 		{ "\"summary\":{\"en\"", "\"summary\":{\"EN\"", "not a language tag" },
 		{ "\"summary\":{\"en\"", "\"summary\":{\"e\"", "not a language tag" },
@@ -205,7 +209,8 @@ texts_have_limits_in_characters(void **state)
 		for (size_t i = 0; i < n; i++)
 			memcpy(label + 9 + 3 * i, "\xe6\xb3\x95\"", 5);
 		text = changed(least, "\"label\":\"1\"", label);
-		assert_int_equal(record_parse(text, strlen(text), RECORD_STRICT, &r, &e), n == 100 ? 0 : -1);
+		assert_int_equal(
+		    record_parse(text, strlen(text), RECORD_STRICT, &r, &e), n == 100 ? 0 : -1);
 		if (n == 100)
 			record_free(r);
 		else
@@ -313,7 +318,8 @@ a_course_becomes_a_record(void **state)
 static void
 all_findings_are_told_at_once(void **state)
 {
-	static const char bad[] = "{\"course\":\"A\",\"label\":\" x\",\"title\":{\"zh\":\"a\\nb\"},\"field\":\"law\","
+	static const char bad[] =
+	    "{\"course\":\"A\",\"label\":\" x\",\"title\":{\"zh\":\"a\\nb\"},\"field\":\"law\","
 	    "\"languages\":[\"german\"]}";
 	struct buf findings = BUF_INIT;
 	struct record *r;
@@ -384,7 +390,8 @@ people_get_their_language_or_the_next_best(void **state)
 	struct record_text items[] = { { (char[]) { "bo" }, (char[]) { "B" } },
 		{ (char[]) { "en-GB" }, (char[]) { "E" } }, { (char[]) { "ug" }, (char[]) { "U" } },
 		{ (char[]) { "zh-Hans" }, (char[]) { "Z" } } };
-	struct record_texts all = { items, 4 }, two = { items, 2 }, one = { items, 1 }, none = { NULL, 0 };
+	struct record_texts all = { items, 4 }, two = { items, 2 }, one = { items, 1 },
+			    none = { NULL, 0 };
 
 	(void)state;
 	assert_string_equal(record_text_in(&all, "bo"), "B");

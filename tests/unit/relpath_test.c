@@ -18,12 +18,12 @@ static void
 legal_names_pass(void **state)
 {
 	static const char *const good[] = { "a", "a/b/c.txt", "README", ".hidden", "a.b.c", "a b",
-		LAW "/" LAW LAW ".pdf", "\xef\xbc\x9f", /* a full-width question mark */
-		"caf\xc3\xa9", "\xea\xb0\x80", /* composed Hangul */
-		"\xe0\xbd\x96\xe0\xbd\xbc\xe0\xbd\x91", /* Tibetan */
+		LAW "/" LAW LAW ".pdf", "\xef\xbc\x9f",		    /* a full-width question mark */
+		"caf\xc3\xa9", "\xea\xb0\x80",			    /* composed Hangul */
+		"\xe0\xbd\x96\xe0\xbd\xbc\xe0\xbd\x91",		    /* Tibetan */
 		"\xd8\xa6\xdb\x87\xd9\x8a\xd8\xba\xdb\x87\xd8\xb1", /* Uyghur */
-		"con1", "com", "com0", "com10.txt", "lpt", "console", "xcon", "a.con", "nul-a", "com\xc2\xb5",
-		"\xf0\xa0\xae\xb7", /* CJK beyond the first plane */
+		"con1", "com", "com0", "com10.txt", "lpt", "console", "xcon", "a.con", "nul-a",
+		"com\xc2\xb5", "\xf0\xa0\xae\xb7", /* CJK beyond the first plane */
 		"\xf0\x9f\x91\xa9\xe2\x80\x8d\xe2\x9a\x96" /* joined symbols */ };
 	struct err e;
 
@@ -127,7 +127,8 @@ names_cut_or_with_a_flipped_byte_never_break_the_check(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(path) - 1; len++)
-		if (relpath_check(path, len, NULL) == 0) /* a cut within a character is never a name */
+		if (relpath_check(path, len, NULL) ==
+		    0) /* a cut within a character is never a name */
 			assert_true(len > 0 && ((uint8_t)path[len] & 0xc0) != 0x80);
 	for (size_t i = 0; i < sizeof(path) - 1; i++)
 		for (unsigned flip = 1; flip < 256; flip++) {
@@ -171,8 +172,10 @@ twins_are_found(void **state)
 		uint32_t twin = 99;
 
 		assert_non_null(s);
-		assert_int_equal(relpath_set_add(s, pairs[i].a, strlen(pairs[i].a), 7, &twin, NULL), 0);
-		if (relpath_set_add(s, pairs[i].b, strlen(pairs[i].b), 8, &twin, NULL) != pairs[i].is_twin)
+		assert_int_equal(
+		    relpath_set_add(s, pairs[i].a, strlen(pairs[i].a), 7, &twin, NULL), 0);
+		if (relpath_set_add(s, pairs[i].b, strlen(pairs[i].b), 8, &twin, NULL) !=
+		    pairs[i].is_twin)
 			fail_msg("pair %zu", i);
 		assert_int_equal(twin, pairs[i].is_twin ? 7 : 99);
 		relpath_set_free(s);

@@ -197,7 +197,8 @@ libarchive_reads_what_we_write(void **state)
 		assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
 		assert_string_equal(archive_entry_pathname_utf8(entry), sample[i].path);
 		assert_int_equal(archive_entry_size(entry), sample[i].size);
-		assert_int_equal(archive_entry_perm(entry), sample[i].kind == TAR_FILE ? 0644 : 0755);
+		assert_int_equal(
+		    archive_entry_perm(entry), sample[i].kind == TAR_FILE ? 0644 : 0755);
 		assert_int_equal(archive_entry_filetype(entry),
 		    sample[i].kind == TAR_DIRECTORY ? AE_IFDIR : AE_IFREG);
 		assert_int_equal(archive_entry_mtime(entry), TAR_MTIME);
