@@ -198,7 +198,7 @@ path_of(struct json_at at, char path[PATH_SIZE])
 }
 
 int
-json_wrong(struct json_at at, struct err *e, const char *fmt, ...)
+(json_wrong)(struct json_at at, struct err *e, const char *fmt, ...)
 {
 	char path[PATH_SIZE], text[sizeof(e->text)];
 	va_list ap;

@@ -116,6 +116,7 @@ int json_only(struct json_at at, const char *const *names, size_t n, struct err 
 /* Write ERR_BAD_INPUT "path: <your text>" for a value whose meaning is wrong.  Returns -1. */
 int json_wrong(struct json_at at, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+#define json_wrong(...) ({ (void)json_wrong(__VA_ARGS__); -1; }) /* as in err.h */
 
 /* An empty object; NULL when out of memory, which every call below accepts. */
 struct json *json_new(void);
