@@ -349,7 +349,7 @@ int
 json_get_digest(struct json_at at, const char *key, struct digest *out, struct err *e)
 {
 	struct digest d;
-	const char *hex;
+	const char *hex = NULL;
 
 	if (json_get_text(at, key, &hex, e) == -1)
 		return -1;
@@ -363,7 +363,7 @@ json_get_digest(struct json_at at, const char *key, struct digest *out, struct e
 int
 json_get_utc(struct json_at at, const char *key, int64_t *out, struct err *e)
 {
-	const char *text;
+	const char *text = NULL;
 	struct err why;
 
 	if (json_get_text(at, key, &text, e) == -1)
