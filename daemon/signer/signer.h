@@ -22,11 +22,17 @@ struct signer; /* opaque */
 
 /*
  * Start program (path of kebaod-signer) for the state directory and wait until it
- * has loaded its keys.  ERR_UNTRUSTED (wrong passphrase, a key that root does not
- * list), ERR_NOT_FOUND (a file is missing), ERR_SYSTEM.
+ * has loaded its keys.  passphrase_file NULL: STATE/keys/online.pass.  ERR_DENIED (wrong
+ * passphrase), ERR_UNTRUSTED (a key that root does not list), ERR_NOT_FOUND (a file is
+ * missing), ERR_NETWORK (no such program, or it ended), ERR_SYSTEM.
  */
-int signer_start(const char *program, const char *state_dir, struct signer **out, struct err *e)
-    __attribute__((warn_unused_result));
+int signer_start(const char *program, const char *state_dir, const char *passphrase_file,
+    struct signer **out, struct err *e) __attribute__((warn_unused_result));
+
+/*
+ * Where kebaod-signer is: beside the program that asks (/proc/self/exe).  Append to out.
+ */
+int signer_find_program(struct buf *out, struct err *e);
 
 /* Close the socket, wait for the child, free.  NULL is fine. */
 void signer_stop(struct signer *s);
