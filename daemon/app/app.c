@@ -46,23 +46,17 @@ open_state(struct app *app, struct err *e)
 	return store_open(app->dirfd, CONTEXT_REPOSITORY, STORE_WRITE, &app->store, e);
 }
 
-/* kebaod-signer lies beside kebaod. */
 static int
 start_signer(struct app *app, struct err *e)
 {
-	static const char name[] = "kebaod-signer";
-	char path[4096];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path));
-	char *slash;
+	struct buf program = BUF_INIT;
+	int rc = -1;
 
-	if (len == -1)
-		return err_errno(e, "find the program kebaod");
-	if ((size_t)len >= sizeof(path) - sizeof(name))
-		return err_set(e, ERR_SYSTEM, "the path of kebaod is too long");
-	path[len] = '\0';
-	slash = strrchr(path, '/');
-	memcpy(slash == NULL ? path : slash + 1, name, sizeof(name));
-	return signer_start(path, app->config->state, &app->signer, e);
+	if (signer_find_program(&program, e) == 0)
+		rc = signer_start(buf_text(&program), app->config->state,
+		    app->config->passphrase_file, &app->signer, e);
+	buf_clear(&program);
+	return rc;
 }
 
 static int
