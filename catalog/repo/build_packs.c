@@ -14,6 +14,7 @@
 #include "catalog/base/limits.h"
 #include "catalog/base/pool.h"
 #include "catalog/repo/build_own.h"
+#include "catalog/repo/byhash.h"
 #include "catalog/repo/frame.h"
 #include "catalog/repo/index.h"
 #include "catalog/repo/pack.h"
@@ -49,20 +50,6 @@ struct slot {
 
 /* --- which --- */
 
-struct frame_ref {
-	const struct digest *sha256; /* lent by the index */
-	uint32_t frame;
-};
-
-static int
-by_hash(const void *a, const void *b)
-{
-	const struct frame_ref *x = a, *y = b;
-	int order = memcmp(x->sha256->bytes, y->sha256->bytes, DIGEST_LEN);
-
-	return order != 0 ? order : x->frame < y->frame ? -1 : x->frame > y->frame;
-}
-
 static int
 by_number(const void *a, const void *b)
 {
@@ -71,37 +58,32 @@ by_number(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* Of the frames with one content the first that is missing. */
 static int
 choose(struct packing *p, const uint8_t *missing, struct err *e)
 {
-	uint32_t n_frames = index_n_frames(p->index), n = 0;
-	struct frame_ref *refs = calloc(n_frames + 1, sizeof(*refs));
+	struct byhash frames;
 
-	p->wanted = calloc(n_frames + 1, sizeof(*p->wanted));
-	if (refs == NULL || p->wanted == NULL) {
-		free(refs);
-		return err_nomem(e);
-	}
-	for (uint32_t i = 0; i < n_frames; i++) {
+	if (byhash_frames(p->index, &frames, e) == -1)
+		return -1;
+	p->wanted = calloc((size_t)frames.n + 1, sizeof(*p->wanted));
+	for (uint32_t at = 0, run; p->wanted != NULL && at < frames.n; at += run) {
 		struct index_frame f;
+		uint32_t i = 0;
 
-		if (missing[i] == 0)
+		run = byhash_run(&frames, at);
+		while (i < run && missing[frames.numbers[at + i]] == 0)
+			i++;
+		if (i == run)
 			continue;
-		index_frame(p->index, i, &f);
-		refs[n++] = (struct frame_ref){ .sha256 = f.sha256, .frame = i };
-	}
-	qsort(refs, n, sizeof(*refs), by_hash);
-	for (uint32_t i = 0; i < n; i++) {
-		struct index_frame f;
-
-		if (i > 0 && digest_equal(refs[i].sha256, refs[i - 1].sha256))
-			continue;
-		index_frame(p->index, refs[i].frame, &f);
+		index_frame(p->index, frames.numbers[at + i], &f);
 		p->total_bytes += f.len;
-		p->wanted[p->n_wanted++] = refs[i].frame;
+		p->wanted[p->n_wanted++] = frames.numbers[at + i];
 	}
+	byhash_clear(&frames);
+	if (p->wanted == NULL)
+		return err_nomem(e);
 	qsort(p->wanted, p->n_wanted, sizeof(*p->wanted), by_number);
-	free(refs);
 	return 0;
 }
 

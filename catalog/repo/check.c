@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "catalog/base/limits.h"
+#include "catalog/repo/byhash.h"
 #include "catalog/repo/index.h"
 
 struct check {
@@ -21,57 +22,36 @@ struct check {
 
 /* --- missing frames --- */
 
-struct frame_ref {
-	const struct digest *sha256; /* lent by the index */
-	uint32_t frame;
-};
-
-static int
-by_hash(const void *a, const void *b)
-{
-	const struct frame_ref *x = a, *y = b;
-	int order = memcmp(x->sha256->bytes, y->sha256->bytes, DIGEST_LEN);
-
-	return order != 0 ? order : x->frame < y->frame ? -1 : x->frame > y->frame;
-}
-
 int
 check_missing(const struct stream_source *src, struct buf *missing, uint32_t *n, struct err *e)
 {
-	uint32_t n_frames = index_n_frames(src->index), n_missing = 0;
-	struct frame_ref *refs = calloc(n_frames > 0 ? n_frames : 1, sizeof(*refs));
+	struct byhash frames;
+	uint32_t n_missing = 0;
 	int rc = -1;
 
-	if (refs == NULL)
-		return err_nomem(e);
-	for (uint32_t i = 0; i < n_frames; i++) {
-		struct index_frame f;
-
-		index_frame(src->index, i, &f);
-		refs[i] = (struct frame_ref){ .sha256 = f.sha256, .frame = i };
-	}
-	qsort(refs, n_frames, sizeof(*refs), by_hash);
-	for (uint32_t i = 0; i < n_frames; i++) {
+	if (byhash_frames(src->index, &frames, e) == -1)
+		return -1;
+	for (uint32_t at = 0; at < frames.n; at += byhash_run(&frames, at)) {
 		struct stream_place place;
+		struct index_frame f;
 		struct err why = { 0 };
 
-		if (i > 0 && digest_equal(refs[i].sha256, refs[i - 1].sha256))
-			continue;
-		if (src->find(src->find_ctx, refs[i].frame, refs[i].sha256, &place, &why) == 0)
+		index_frame(src->index, frames.numbers[at], &f);
+		if (src->find(src->find_ctx, frames.numbers[at], f.sha256, &place, &why) == 0)
 			continue;
 		if (why.class != ERR_NOT_FOUND) {
 			if (e != NULL)
 				*e = why;
 			goto out;
 		}
-		if (buf_add(missing, refs[i].sha256->bytes, DIGEST_LEN, e) == -1)
+		if (buf_add(missing, f.sha256->bytes, DIGEST_LEN, e) == -1)
 			goto out;
 		n_missing++;
 	}
 	*n = n_missing;
 	rc = 0;
 out:
-	free(refs);
+	byhash_clear(&frames);
 	return rc;
 }
 

@@ -51,7 +51,7 @@ struct tree_figures {
 };
 
 /*
- * Begin or go on in the directory dirfd (borrowed until tree_free()).  index is
+ * Begin or go on in the directory dirfd (borrowed until tree_free(); not O_PATH).  index is
  * borrowed until tree_free() as well and came out of index_parse(); it need not be honest.
  * An unchanged file (same SHA-256 in the older index, the size and the constant mtime on disk)
  * is hard-linked, or copied where links fail.
@@ -68,9 +68,11 @@ const uint32_t *tree_plan(struct tree *t, size_t *n, uint64_t *content_bytes);
 
 /*
  * Give the content of a frame; cheapest in tar order, right in any.  A frame that is not
- * needed any more is ignored.  -1: ERR_UNTRUSTED where it is not what the index says, or a
- * file that it completes has another hash than the index says (the release contradicts itself: the
- * text names the file); nothing of it is believed then.  ERR_BUSY with errno ENOSPC where the disk is full.
+ * needed any more is ignored.  -1: ERR_BAD_INPUT where the frame is not what the index says: nothing
+ * happened, another source may have it.  After any other failure t is only good for
+ * tree_free(): ERR_UNTRUSTED where the release contradicts itself (a header, or the hash of a file that
+ * the frame completes; the text names the file), ERR_BUSY with errno ENOSPC where the disk is full,
+ * ERR_SYSTEM.
  */
 int tree_frame(struct tree *t, uint32_t frame, const void *content, size_t len, struct err *e)
     __attribute__((warn_unused_result));
@@ -83,7 +85,7 @@ int tree_finish(struct tree *t, struct err *e) __attribute__((warn_unused_result
 
 void tree_figures(const struct tree *t, struct tree_figures *out);
 
-enum tree_fault { TREE_MISSING, TREE_CHANGED, TREE_EXTRA };
+enum tree_fault { TREE_MISSING, TREE_CHANGED, TREE_UNREADABLE, TREE_EXTRA };
 
 struct tree_verify_options {
 	const atomic_bool *cancel; /* may be NULL */
