@@ -91,7 +91,8 @@ check_address(const struct key *key, const char *value, struct err *e)
 
 	if (colon == NULL || colon == value || !isdigit((unsigned char)colon[1]))
 		goto bad;
-	if (value[0] == '[' ? colon[-1] != ']' : memchr(value, ':', (size_t)(colon - value)) != NULL)
+	if (value[0] == '[' ? colon[-1] != ']' : memchr(value, ':',
+	    (size_t)(colon - value)) != NULL)
 		goto bad;
 	port = strtoul(colon + 1, &end, 10);
 	if (*end == '\0' && port <= 65535)
@@ -152,7 +153,8 @@ set_size(struct config *c, const struct key *key, const char *value, struct err 
 
 	if (parse_size(value, &n) == -1 || n < key->min || n > key->max)
 		return err_set(e, ERR_BAD_INPUT,
-		    "%s must be a number of bytes, as 500M or 2G, not \"%.100s\"", key->name, value);
+		    "%s must be a number of bytes, as 500M or 2G, not \"%.100s\"", key->name,
+		    value);
 	*(uint64_t *)field(c, key) = n;
 	return 0;
 }

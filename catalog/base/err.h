@@ -17,7 +17,8 @@ enum err_class {
 	ERR_CONFLICT,  /* somebody else was first: refresh and try again */
 	ERR_BUSY,      /* a limit of the moment (space, quota, lock): later */
 	ERR_NETWORK,   /* the peer cannot be reached or broke off: retry */
-	ERR_WITHHELD,  /* a role we held, and that is listed, is not given: access ended, or a lie */
+	/* a role we held, and that is listed, is not given: access ended, or a lie */
+	ERR_WITHHELD,
 	ERR_SYSTEM,    /* this machine: memory, disk, permissions */
 };
 

@@ -258,7 +258,8 @@ file_create(int dirfd, const char *name, const void *bytes, size_t len, mode_t m
 			return -1;
 		if (!same)
 			return err_set(e, ERR_CONFLICT, "%s exists with other content", name);
-		return file_sync_dir_of(dirfd, name, e); /* the earlier writer may have died before */
+		/* the earlier writer may have died before */
+		return file_sync_dir_of(dirfd, name, e);
 	}
 	(void)unlinkat(dirfd, temp, 0); /* a left-over name of a synced file does no harm */
 	return file_sync_dir_of(dirfd, name, e);

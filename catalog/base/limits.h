@@ -11,7 +11,7 @@
 #define LIMIT_ROOT_ROTATIONS 256u      /* roots followed in one refresh */
 #define LIMIT_DELEGATIONS 32u          /* delegated roles visited for one target */
 #define LIMIT_SIGNATURES 64u           /* signatures of one file: m of n with room to spare */
-#define LIMIT_KEYS 4096u               /* keys listed in one role file: targets has every channel's */
+#define LIMIT_KEYS 4096u               /* keys listed in one role file: one a channel and more */
 #define LIMIT_ROLE_KEYS 64u            /* keys that may sign one role */
 
 /* JSON from outside. */

@@ -111,7 +111,8 @@ code_decode(struct code *out, const char *text, struct err *e)
 		goto out;
 	}
 	if (raw[0] != CODE_VERSION) {
-		err_set(e, ERR_BAD_INPUT, "the enrolment code is of version %u, this program knows %d",
+		err_set(e, ERR_BAD_INPUT,
+		    "the enrolment code is of version %u, this program knows %d",
 		    raw[0], CODE_VERSION);
 		goto out;
 	}

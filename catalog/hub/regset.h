@@ -55,7 +55,9 @@ int regset_without(const struct regset *old, enum regdoc_kind kind, const char *
 /* Append the answer of GET /api/v1/registry, canonical JSON. */
 int regset_encode(const struct regset *s, struct buf *out, struct err *e);
 
-/* Append one line for people and the audit log: what differs, "+organisations/gd ~channels/gd.ip". */
+/*
+ * Append one line for people and the audit log: what differs, "+organisations/gd ~channels/gd.ip".
+ */
 int regset_diff(const struct regset *old, const struct regset *new, struct buf *out,
     struct err *e);
 

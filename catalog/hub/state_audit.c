@@ -149,7 +149,8 @@ state_audit_list(struct state *s, int64_t after, size_t max, struct audit_entry 
 	if (max > 0 && rows == NULL) {
 		err_nomem(e);
 	} else if (state_query_open(&q, db,
-	               "SELECT " COLUMNS " FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", e) == 0) {
+	               "SELECT " COLUMNS " FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
+	                   e) == 0) {
 		state_query_int(&q, after);
 		state_query_int(&q, (int64_t)max);
 		while ((got = state_query_step(&q, e)) == 1) {

@@ -27,7 +27,8 @@ enum state_draft_state {
 struct state_draft {
 	char id[STATE_DRAFTS_ID_LEN + 1];
 	char org[LIMIT_ID_BYTES + 1];
-	struct state_release release; /* index and tar are zero until the check has read the record */
+	/* index and tar are zero until the check has read the record */
+	struct state_release release;
 	enum state_draft_state state;
 	int64_t created_at;
 	int64_t role_version;     /* of a published one */

@@ -16,7 +16,8 @@ struct state;
 struct state_frame {
 	struct digest content;
 	struct digest stored;
-	struct digest pack;   /* set by state_frames_find; add_pack takes it from its own argument */
+	/* set by state_frames_find; add_pack takes it from its own argument */
+	struct digest pack;
 	uint64_t offset;      /* in the pack */
 	uint32_t content_len;
 	uint32_t stored_len;

@@ -83,7 +83,8 @@ void
 state_query_digest(struct state_query *q, const struct digest *d)
 {
 	bound(q, d == NULL ? sqlite3_bind_null(q->st, q->next)
-	                   : sqlite3_bind_blob(q->st, q->next, d->bytes, DIGEST_LEN, SQLITE_STATIC));
+	                   : sqlite3_bind_blob(q->st, q->next, d->bytes, DIGEST_LEN,
+	                       SQLITE_STATIC));
 }
 
 int

@@ -32,7 +32,8 @@ struct state_releases_switch {
 	const char *draft_id;       /* becomes PUBLISHED; NULL: none (found again after a crash) */
 	int64_t role_version;       /* of the channel's role */
 	struct digest role_hash;
-	const uint32_t *live;       /* numbers of this course with a record target in the new role */
+	/* numbers of this course with a record target in the new role */
+	const uint32_t *live;
 	size_t n_live;
 };
 

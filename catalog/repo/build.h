@@ -74,8 +74,8 @@ struct build_packs {
 /*
  * Write packs with the frames of index (made by build_index() of the same b)
  * whose byte in missing is not 0; a content that occurs twice goes in once.  Frames
- * of a file that changed meanwhile are noticed by their hash: ERR_CONFLICT, the text names the file.
- * On failure no pack of this call is left in the spool.
+ * of a file that changed meanwhile are noticed by their hash: ERR_CONFLICT, the text names the
+ * file. On failure no pack of this call is left in the spool.
  */
 int build_packs(struct build *b, const struct index *index, const uint8_t *missing,
     int spool_dirfd, struct build_packs *out, struct err *e) __attribute__((warn_unused_result));

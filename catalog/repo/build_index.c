@@ -108,7 +108,8 @@ hash_files(void *ctx, void *item, unsigned thread, struct err *e)
 			continue;
 		r->file_crc = (uint32_t)crc32_z(r->file_crc, at, (size_t)piece.len);
 		/* Then the frame's hash is the file's, too. */
-		s->is_whole_file = piece.len == s->len && piece.content_off == 0 && piece.is_file_end;
+		s->is_whole_file = piece.len == s->len && piece.content_off == 0 &&
+		    piece.is_file_end;
 		s->entry = piece.entry;
 		if (!s->is_whole_file)
 			digest_add(r->file, at, (size_t)piece.len);

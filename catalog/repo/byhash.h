@@ -12,7 +12,8 @@ struct index;
 
 struct byhash {
 	const struct index *index; /* borrowed, must outlive this */
-	uint32_t *numbers; /* owned; of frames or entries, by hash and those of one hash ascending */
+	/* owned; of frames or entries, by hash and those of one hash ascending */
+	uint32_t *numbers;
 	uint32_t n;
 	const struct digest *(*hash_of)(const struct index *index, uint32_t number);
 };

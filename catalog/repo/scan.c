@@ -289,7 +289,8 @@ leave_out_empty(struct scanner *s)
 		struct scan_entry entry = scan->entries[i];
 
 		if (entry.tar.kind == TAR_DIRECTORY && (next == NULL || !is_below(next, &entry))) {
-			report_what(s, SCAN_LEFT_OUT, entry.tar.path, "is left out: an empty folder");
+			report_what(s, SCAN_LEFT_OUT, entry.tar.path,
+			    "is left out: an empty folder");
 			free_paths(&entry);
 			continue;
 		}
@@ -298,7 +299,8 @@ leave_out_empty(struct scanner *s)
 	}
 	scan->n_entries -= to;
 	if (to > 0)
-		memmove(scan->entries, scan->entries + to, scan->n_entries * sizeof(*scan->entries));
+		memmove(scan->entries, scan->entries + to,
+		    scan->n_entries * sizeof(*scan->entries));
 }
 
 static int
@@ -346,7 +348,8 @@ sum_up(struct scanner *s, struct err *e)
 		scan->file_bytes += t->size; /* each at most 2^40, at most 200,000 of them */
 	}
 	if (s->n_refused > 1)
-		return err_set(e, ERR_BAD_INPUT, "%" PRIu32 " names or files are refused; the first: %s",
+		return err_set(e, ERR_BAD_INPUT,
+		    "%" PRIu32 " names or files are refused; the first: %s",
 		    s->n_refused, s->first.text);
 	if (s->n_refused == 1)
 		return err_set(e, ERR_BAD_INPUT, "%s", s->first.text);

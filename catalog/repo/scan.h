@@ -17,7 +17,8 @@
 
 enum scan_finding {
 	SCAN_LEFT_OUT, /* not in the release: litter of an operating system, an empty folder */
-	SCAN_REFUSED,  /* cannot be published as it is: an illegal name, a link, a twin, no access */
+	/* cannot be published as it is: an illegal name, a link, a twin, no access */
+	SCAN_REFUSED,
 };
 
 /* May be NULL.  path is printable; text is one line for a person and names it, too. */
@@ -26,7 +27,8 @@ typedef void scan_finding_fn(void *ctx, enum scan_finding kind, const char *path
 
 struct scan_entry {
 	struct tar_entry tar; /* path owned by the scan, followed by a NUL */
-	const char *disk;     /* owned by the scan: the path in the folder, other than NFC perhaps */
+	/* owned by the scan: the path in the folder, other than NFC perhaps */
+	const char *disk;
 	struct timespec mtime; /* as it was: a file that has another size, time or number changed */
 	ino_t ino;
 };

@@ -3,8 +3,8 @@
  * A repository: objects by name, each there as a whole or not at all.  This
  * body keeps them in a directory (FORMATS.md 2).
  *
- * A name (objpath.h makes them) is relative, '/' between its components, none empty and none beginning
- * with '.'; that excludes "..", hidden files and the ".tmp-" names that objects
+ * A name (objpath.h makes them) is relative, '/' between its components, none empty and none
+ * beginning with '.'; that excludes "..", hidden files and the ".tmp-" names that objects
  * have while they are being written.  No symbolic link is followed.  Whatever
  * is acknowledged is durable: file and directory are synced.
  *
@@ -24,7 +24,8 @@ struct store; /* opaque */
 
 enum store_mode {
 	STORE_READ,  /* nothing is changed: a stick, a mirror, somebody else's repository */
-	STORE_WRITE, /* the only writer: locked, made where absent, left-over temporary files removed */
+	/* the only writer: locked, made where absent, left-over temporary files removed */
+	STORE_WRITE,
 };
 
 /*
@@ -83,8 +84,8 @@ struct store_item {
 /*
  * Call fn for every object below the directory prefix ("packs/gd.ip"; "" for
  * all), in the order of the bytes of the components.  A prefix that does not exist has no
- * objects.  fn returns 0 to go on, 1 to stop (the walk then succeeds), -1 with *e to fail; it may remove the
- * object it is called for, and put none.
+ * objects.  fn returns 0 to go on, 1 to stop (the walk then succeeds), -1 with *e to fail; it may
+ * remove the object it is called for, and put none.
  */
 typedef int store_walk_fn(void *ctx, const struct store_item *item, struct err *e);
 int store_walk(const struct store *s, const char *prefix, store_walk_fn *fn, void *ctx,

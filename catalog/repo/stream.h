@@ -44,9 +44,10 @@ int stream_tar_new(const struct stream_source *src, struct stream **out, struct 
     __attribute__((warn_unused_result));
 
 /*
- * Bytes off to off + len - 1 of the stored frames in order.  stored_lens are the stored lengths of all
- * frames (lent until stream_free()); they must agree with what find says, or the read fails: with other stored
- * bytes a range would be a mixture.  ERR_BAD_INPUT where the range is not in the view.
+ * Bytes off to off + len - 1 of the stored frames in order.  stored_lens are the stored lengths of
+ * all frames (lent until stream_free()); they must agree with what find says, or the read fails:
+ * with other stored bytes a range would be a mixture.  ERR_BAD_INPUT where the range is not in the
+ * view.
  */
 int stream_stored_new(const struct stream_source *src, const uint32_t *stored_lens, uint64_t off,
     uint64_t len, struct stream **out, struct err *e) __attribute__((warn_unused_result));
@@ -55,7 +56,8 @@ void stream_free(struct stream *s);
 
 /*
  * Read 1 .. room bytes into out; *n is 0 at the end only.  -1: ERR_UNTRUSTED
- * where a frame is not what the index says, ERR_NOT_FOUND where its pack is gone; the stream is then over.
+ * where a frame is not what the index says, ERR_NOT_FOUND where its pack is gone; the stream is
+ * then over.
  */
 int stream_read(struct stream *s, void *out, size_t room, size_t *n, struct err *e)
     __attribute__((warn_unused_result));
@@ -70,7 +72,10 @@ int stream_etag(char etag[STREAM_ETAG_SIZE], const struct digest *stored_sha256,
     __attribute__((warn_unused_result));
 uint64_t stream_stored_len(const uint32_t *stored_lens, size_t n_frames);
 
-/* A stream_find_fn for a hint that matches the index (hint_matches()); ctx is the const struct hint. */
+/*
+ * A stream_find_fn for a hint that matches the index (hint_matches()); ctx is the const struct
+ * hint.
+ */
 int stream_find_in_hint(void *ctx, uint32_t frame, const struct digest *content,
     struct stream_place *out, struct err *e);
 

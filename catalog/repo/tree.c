@@ -241,7 +241,8 @@ hash_kept(struct tree *t, uint32_t i, int fd, uint64_t size, struct err *e)
 
 	index_entry(t->index, i, &entry);
 	for (uint64_t off = 0; off < size;) {
-		size_t n = size - off < LIMIT_FRAME_BYTES ? (size_t)(size - off) : LIMIT_FRAME_BYTES;
+		size_t n =
+		    size - off < LIMIT_FRAME_BYTES ? (size_t)(size - off) : LIMIT_FRAME_BYTES;
 
 		if (tree_own_go_on(t, e) == -1)
 			return -1;

@@ -9,9 +9,10 @@
  *   tree_finish()   nothing missing, every file hash right, all synced
  *
  * The directory is a staging directory nobody looks at: after tree_finish() the
- * caller renames it into place.  It may be closed, killed and opened again at any moment; nothing in it is
- * believed, everything is read and hashed again.  Nothing but what the index lists is left
- * in it.  No symbolic link is ever followed, and no file with other names (hard links) is written to.
+ * caller renames it into place.  It may be closed, killed and opened again at any moment; nothing
+ * in it is believed, everything is read and hashed again.  Nothing but what the index lists is left
+ * in it.  No symbolic link is ever followed, and no file with other names (hard links) is written
+ * to.
  */
 #ifndef KEBAO_CATALOG_REPO_TREE_H
 #define KEBAO_CATALOG_REPO_TREE_H
@@ -68,11 +69,11 @@ const uint32_t *tree_plan(struct tree *t, size_t *n, uint64_t *content_bytes);
 
 /*
  * Give the content of a frame; cheapest in tar order, right in any.  A frame that is not
- * needed any more is ignored.  -1: ERR_BAD_INPUT where the frame is not what the index says: nothing
- * happened, another source may have it.  After any other failure t is only good for
- * tree_free(): ERR_UNTRUSTED where the release contradicts itself (a header, or the hash of a file that
- * the frame completes; the text names the file), ERR_BUSY with errno ENOSPC where the disk is full,
- * ERR_SYSTEM.
+ * needed any more is ignored.  -1: ERR_BAD_INPUT where the frame is not what the index says:
+ * nothing happened, another source may have it.  After any other failure t is only good for
+ * tree_free(): ERR_UNTRUSTED where the release contradicts itself (a header, or the hash of a file
+ * that the frame completes; the text names the file), ERR_BUSY with errno ENOSPC where the disk is
+ * full, ERR_SYSTEM.
  */
 int tree_frame(struct tree *t, uint32_t frame, const void *content, size_t len, struct err *e)
     __attribute__((warn_unused_result));
@@ -98,8 +99,8 @@ struct tree_verify_options {
 
 /*
  * Compare the directory with the index, every byte read.  0 and the number of
- * faults, each reported; -1 only where the comparison could not be made.  Modes and times are not compared:
- * people open files, and a copy to a stick changes both.
+ * faults, each reported; -1 only where the comparison could not be made.  Modes and times are not
+ * compared: people open files, and a copy to a stick changes both.
  */
 int tree_verify(int dirfd, const struct index *index, const struct tree_verify_options *opt,
     uint32_t *n_faults, struct err *e) __attribute__((warn_unused_result));

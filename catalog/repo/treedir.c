@@ -136,7 +136,8 @@ treedir_read_frame(struct treedir *d, uint32_t frame, uint8_t *out)
 		if (piece.bytes != NULL)
 			memcpy(at, piece.bytes, (size_t)piece.len);
 		else if (treedir_file(d, piece.entry) == -1 ||
-		    file_pread_all(d->file_fd, at, (size_t)piece.len, piece.content_off, NULL) == -1)
+		    file_pread_all(d->file_fd, at, (size_t)piece.len, piece.content_off,
+		    NULL) == -1)
 			return false;
 	}
 	digest_of(&sum, out, f.len);

@@ -82,11 +82,13 @@ parse_hashes(struct json_at at, struct meta_bytes *b, struct err *e)
 			return -1;
 		if (strcmp(json_key(it), "sha256") == 0) {
 			if (digest_parse(&b->sha256, hex) == -1)
-				return json_wrong(it, e, "64 lower-case hexadecimal digits are wanted");
+				return json_wrong(it, e,
+				    "64 lower-case hexadecimal digits are wanted");
 			b->has_sha256 = true;
 		} else if (strcmp(json_key(it), "sha512") == 0) {
 			if (hex_decode(b->sha512, META_SHA512_LEN, hex, strlen(hex)) == -1)
-				return json_wrong(it, e, "128 lower-case hexadecimal digits are wanted");
+				return json_wrong(it, e,
+				    "128 lower-case hexadecimal digits are wanted");
 			b->has_sha512 = true;
 		} else {
 			b->has_other = true;

@@ -422,7 +422,8 @@ sign_signer(const struct sign_key *k)
 int
 sign_set_subject_key(const struct sign_key *k, struct x509_st *cert, struct err *e)
 {
-	return X509_set_pubkey(cert, k->pkey) == 1 ? 0 : openssl_failed(e, "set a certificate's key");
+	return X509_set_pubkey(cert, k->pkey) == 1 ? 0 : openssl_failed(e,
+	    "set a certificate's key");
 }
 
 int

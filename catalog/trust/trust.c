@@ -277,7 +277,9 @@ nobody_speaks_for(const char *path, struct err *e)
 	    err_quote(quoted, sizeof(quoted), path, strlen(path)));
 }
 
-/* Ask the role, then push whom it delegates to.  *out stays NULL where it does not know the path. */
+/*
+ * Ask the role, then push whom it delegates to.  *out stays NULL where it does not know the path.
+ */
 static int
 ask(struct walk *w, const struct meta *m, const char *path, int64_t now,
     const struct meta_target **out, struct err *e)

@@ -223,7 +223,8 @@ static void
 note_need(struct access_client *c, enum access_need need, const char *channel)
 {
 	c->need = need;
-	(void)snprintf(c->channel, sizeof(c->channel), "%s", channel); /* ids fit: registry knows it */
+	/* ids fit: registry knows it */
+	(void)snprintf(c->channel, sizeof(c->channel), "%s", channel);
 }
 
 int
@@ -245,7 +246,8 @@ denied(const struct access_client *c, const char *wanted, struct err *e)
 	case IDENT_UNKNOWN:
 		return err_set(e, ERR_DENIED, "this certificate was not issued by this hub");
 	case IDENT_REVOKED:
-		return err_set(e, ERR_DENIED, "this certificate was revoked: ask the hub's administrator");
+		return err_set(e, ERR_DENIED,
+		    "this certificate was revoked: ask the hub's administrator");
 	case IDENT_EXPIRED:
 		return err_set(e, ERR_DENIED, "this certificate has expired: enrol again");
 	case IDENT_OK:

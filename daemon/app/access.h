@@ -60,7 +60,9 @@ struct access_client {
 	struct access_tables *tables;     /* owned reference */
 };
 
-/* serial as in struct exchange; is_foreign: a certificate that is not of our CA.  NULL: no memory. */
+/*
+ * serial as in struct exchange; is_foreign: a certificate that is not of our CA.  NULL: no memory.
+ */
 struct access_client *access_client_new(struct access *a, const char *serial, bool is_foreign,
     int64_t now);
 void access_client_free(struct access_client *c);

@@ -399,7 +399,8 @@ drafts_missing(struct drafts *ds, const struct state_draft *d, struct buf *missi
 
 	if (load_record(ds, &d->release, &rec, e) == -1)
 		return -1;
-	if (layouts_take(ds->parts.layouts, rec->channel, &rec->index.sha256, missing, &l, e) == -1 &&
+	if (layouts_take(ds->parts.layouts, rec->channel, &rec->index.sha256, missing, &l,
+	    e) == -1 &&
 	    e->class != ERR_NOT_FOUND)
 		rc = -1;
 	layouts_give_back(ds->parts.layouts, l);

@@ -101,7 +101,8 @@ intake_is_held(const struct intake *in, bool *held, struct err *e)
 	*held = false;
 	switch (in->what->kind) {
 	case STATE_UPLOAD_PACK:
-		if (state_frames_has_pack(in->state, in->what->channel, &in->what->sha256, held, e) == -1)
+		if (state_frames_has_pack(in->state, in->what->channel, &in->what->sha256, held,
+		    e) == -1)
 			return -1;
 		objpath_pack(name, in->what->channel, &in->what->sha256);
 		if (*held || !store_has(in->store, name))
@@ -225,7 +226,8 @@ intake_enter(const struct intake *in, struct err *e)
 			return -1;
 		return held ? 0 : err_set(e, ERR_NOT_FOUND, "the bytes of this upload are gone");
 	}
-	if (check(in, name, e) == -1 || store_put_file(in->store, name, in->dirfd, in->name, e) == -1)
+	if (check(in, name, e) == -1 ||
+	    store_put_file(in->store, name, in->dirfd, in->name, e) == -1)
 		return -1;
 	if (in->what->kind == STATE_UPLOAD_PACK)
 		return enter_pack(in, name, e);

@@ -81,7 +81,8 @@ get_release(struct json_at at, struct state_release *r, struct err *e)
 {
 	int64_t number, record_len, index_len, tar_len, zst_len;
 
-	if (get_id(at, "channel", r->channel, e) == -1 || get_id(at, "course", r->course, e) == -1 ||
+	if (get_id(at, "channel", r->channel, e) == -1 ||
+	    get_id(at, "course", r->course, e) == -1 ||
 	    json_get_int_in(at, "number", 1, LIMIT_RELEASE_NUMBER, &number, e) == -1 ||
 	    json_get_digest(at, "record", &r->record, e) == -1 ||
 	    json_get_int_in(at, "record_len", 1, LIMIT_RECORD_BYTES, &record_len, e) == -1 ||
@@ -149,7 +150,8 @@ get_note(struct json_at top, struct audit_note *note, struct err *e)
 {
 	struct json_at at;
 
-	if (json_get_object(top, "note", &at, e) == -1 || json_get_int(at, "at", &note->at, e) == -1 ||
+	if (json_get_object(top, "note", &at, e) == -1 ||
+	    json_get_int(at, "at", &note->at, e) == -1 ||
 	    json_get_text(at, "actor", &note->actor, e) == -1 ||
 	    json_get_text(at, "action", &note->action, e) == -1 ||
 	    json_get_text(at, "object", &note->object, e) == -1 ||
@@ -167,7 +169,8 @@ get_all(struct json_at top, struct journal *j, struct err *e)
 	if (json_get_text(top, "format", &format, e) == -1)
 		return -1;
 	if (strcmp(format, JOURNAL_FORMAT) != 0)
-		return json_wrong(json_member(top, "format"), e, "\"%s\" is wanted", JOURNAL_FORMAT);
+		return json_wrong(json_member(top, "format"), e, "\"%s\" is wanted",
+		    JOURNAL_FORMAT);
 	if (get_files(top, j, e) == -1 || get_note(top, &j->note, e) == -1 ||
 	    json_find_object(top, "release", &at, e) == -1)
 		return -1;

@@ -122,7 +122,8 @@ static struct kept *
 find(struct layouts *ls, const char *channel, const struct digest *index_hash)
 {
 	for (struct kept *k = ls->newest; k != NULL; k = k->older)
-		if (digest_equal(&k->l.index_hash, index_hash) && strcmp(k->l.channel, channel) == 0)
+		if (digest_equal(&k->l.index_hash, index_hash) &&
+		    strcmp(k->l.channel, channel) == 0)
 			return k;
 	return NULL;
 }
@@ -244,7 +245,8 @@ find_frames(struct layouts *ls, const struct layout *l, struct making *m, struct
 		        e) == -1)
 			goto out;
 		for (uint32_t i = 0; i < n; i++)
-			if (note_frame(m, first + i, &b->frames[i], &b->contents[i], missing, e) == -1)
+			if (note_frame(m, first + i, &b->frames[i], &b->contents[i], missing,
+			    e) == -1)
 				goto out;
 	}
 	if (m->n_missing != 0)

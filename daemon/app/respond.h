@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replies that several groups of routes give: JSON documents, and problems with a status of their own. */
+/*
+ * Replies that several groups of routes give: JSON documents, and problems with a status of their
+ * own.
+ */
 #ifndef KEBAO_DAEMON_APP_RESPOND_H
 #define KEBAO_DAEMON_APP_RESPOND_H
 
@@ -13,7 +16,9 @@
  */
 int respond_json(struct exchange *x, int status, struct json *doc, struct err *e);
 
-/* The body of the request as a JSON object that has no members but the n names; the caller frees. */
+/*
+ * The body of the request as a JSON object that has no members but the n names; the caller frees.
+ */
 int respond_body(const struct exchange *x, const char *const *names, size_t n, struct json **out,
     struct err *e);
 

@@ -180,7 +180,8 @@ may_drop(struct json_at t, const struct state_release *r, const struct numbers *
 		    p.release < new->live[0])
 			return 0;
 	}
-	return err_set(e, ERR_BAD_INPUT, "the role lacks the target %s, which must stay", json_key(t));
+	return err_set(e, ERR_BAD_INPUT, "the role lacks the target %s, which must stay",
+	    json_key(t));
 }
 
 static int
@@ -245,7 +246,8 @@ check_targets(const struct role *old, const struct role *new, const struct state
 	objpath_build_target(bundle, &p);
 	if (r->number <= before->newest)
 		return err_set(e, ERR_CONFLICT,
-		    "%s/%s already has a release %u: publish this one with a higher number", r->channel,
+		    "%s/%s already has a release %u: publish this one with a higher number",
+		    r->channel,
 		    r->course, (unsigned)before->newest);
 	if (check_file(target(new, record), record, r->record_len, &r->record, e) == -1 ||
 	    check_file(target(new, bundle), bundle, r->tar_len, &r->tar, e) == -1)

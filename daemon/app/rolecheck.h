@@ -24,7 +24,8 @@ struct rolecheck_role {
 
 struct rolecheck_result {
 	int64_t version;
-	uint32_t live[LIMIT_LIVE_RELEASES]; /* releases of the course with a record, not withdrawn */
+	/* releases of the course with a record, not withdrawn */
+	uint32_t live[LIMIT_LIVE_RELEASES];
 	size_t n_live;
 };
 

@@ -106,7 +106,8 @@ serve_channels(struct exchange *x, struct err *e)
 	const struct regdoc *d;
 	size_t pos = 0;
 
-	while ((d = registry_next_visible(access_client_registry(c), &c->who, c->day, &pos)) != NULL) {
+	while ((d =
+	    registry_next_visible(access_client_registry(c), &c->who, c->day, &pos)) != NULL) {
 		at = json_add_object(list);
 		json_put_text(at, "id", d->id);
 		json_put_text(at, "publisher", d->u.channel.publisher);
@@ -187,7 +188,8 @@ serve_catalogue(struct exchange *x, struct err *e)
 	const struct regdoc *d;
 	size_t pos = 0;
 
-	while ((d = registry_next_visible(access_client_registry(c), &c->who, c->day, &pos)) != NULL)
+	while ((d =
+	    registry_next_visible(access_client_registry(c), &c->who, c->day, &pos)) != NULL)
 		if (put_channel(context_app(x), list, d->id, e) == -1) {
 			json_free(doc);
 			return -1;

@@ -207,7 +207,8 @@ serve_upload_drop(struct exchange *x, struct err *e)
 	if (rc != 1)
 		return rc;
 	if (access_staff(c, e) == -1 ||
-	    uploads_drop(context_app(x)->uploads, exchange_param(x, "id"), c->who.org, &by, e) == -1)
+	    uploads_drop(context_app(x)->uploads, exchange_param(x, "id"), c->who.org, &by,
+	    e) == -1)
 		return -1;
 	return reply_empty(x, 204, e);
 }

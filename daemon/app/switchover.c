@@ -89,7 +89,8 @@ carry_out(struct switchover *sw, const struct journal *j, struct err *e)
 			.role_version = j->role_version, .role_hash = j->role_hash,
 			.live = j->live, .n_live = j->n_live };
 
-		if (state_releases_publish(sw->parts.state, &j->release, &change, &j->note, e) == -1)
+		if (state_releases_publish(sw->parts.state, &j->release, &change, &j->note,
+		    e) == -1)
 			return -1;
 	} else if (state_audit_add(sw->parts.state, &j->note, e) == -1)
 		return -1;

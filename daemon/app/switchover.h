@@ -77,8 +77,8 @@ int switchover_commit(struct switchover *sw, const struct switchover_change *cha
     int64_t *version, struct err *e);
 
 /*
- * Waits for its turn, finishes what was left, and signs the timestamp anew (the snapshot, too, when its
- * time comes) where less than min_left_s are left.
+ * Waits for its turn, finishes what was left, and signs the timestamp anew (the snapshot, too, when
+ * its time comes) where less than min_left_s are left.
  */
 int switchover_refresh(struct switchover *sw, int64_t now, int64_t min_left_s, struct err *e);
 

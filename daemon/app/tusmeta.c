@@ -59,7 +59,8 @@ tusmeta_get(const char *header, const char *key, char *out, size_t size, struct 
 
 		if (len > key_len && memcmp(header, key, key_len) == 0 && header[key_len] == ' ') {
 			if (found != NULL)
-				return err_set(e, ERR_BAD_INPUT, "Upload-Metadata: %s is there twice",
+				return err_set(e, ERR_BAD_INPUT,
+				    "Upload-Metadata: %s is there twice",
 				    key);
 			found = header + key_len + 1;
 			found_len = len - key_len - 1;
@@ -73,7 +74,8 @@ tusmeta_get(const char *header, const char *key, char *out, size_t size, struct 
 	if (found == NULL)
 		return err_set(e, ERR_BAD_INPUT, "Upload-Metadata: %s is missing", key);
 	if (decode(found, found_len, out, size) == -1)
-		return err_set(e, ERR_BAD_INPUT, "Upload-Metadata: %s is not base64 of a short text",
+		return err_set(e, ERR_BAD_INPUT,
+		    "Upload-Metadata: %s is not base64 of a short text",
 		    key);
 	return 0;
 }

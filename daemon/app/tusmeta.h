@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The header Upload-Metadata of tus: pairs of a key and a value in base64, between commas.  Pure. */
+/*
+ * The header Upload-Metadata of tus: pairs of a key and a value in base64, between commas.  Pure.
+ */
 #ifndef KEBAO_DAEMON_APP_TUSMETA_H
 #define KEBAO_DAEMON_APP_TUSMETA_H
 

@@ -40,7 +40,8 @@ upkeep_set_zone(const char *zone, struct err *e)
 	else if (strcmp(zone, "UTC") != 0 &&
 	    (len < 0 || (size_t)len >= sizeof(path) || strstr(zone, "..") != NULL ||
 	        access(path, R_OK) == -1))
-		return err_set(e, ERR_BAD_INPUT, "this machine does not know the time zone %s", zone);
+		return err_set(e, ERR_BAD_INPUT, "this machine does not know the time zone %s",
+		    zone);
 	if (setenv("TZ", zone, 1) == -1)
 		return err_errno(e, "set the time zone");
 	tzset();

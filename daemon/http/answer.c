@@ -115,7 +115,8 @@ answer_head(const struct reply *r, bool is_http10, bool keep_alive, const char *
 		connection = "Connection: close\r\n";
 	else if (is_http10)
 		connection = "Connection: keep-alive\r\n";
-	if (buf_printf(out, e, "HTTP/1.1 %d %s\r\nDate: %s\r\n%sX-Content-Type-Options: nosniff\r\n",
+	if (buf_printf(out, e,
+	    "HTTP/1.1 %d %s\r\nDate: %s\r\n%sX-Content-Type-Options: nosniff\r\n",
 	    r->status, answer_reason(r->status), date, connection) == -1)
 		return -1;
 	if (r->has_length &&

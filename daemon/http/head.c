@@ -245,7 +245,8 @@ check_repeats(const struct head *h, struct head_refusal *why)
 			continue;
 		for (size_t k = i + 1; k < h->n_fields; k++)
 			if (strcmp(name, h->bytes + h->fields[k].name) == 0)
-				return refuse(why, 400, "a header that may stand once stands twice");
+				return refuse(why, 400,
+				    "a header that may stand once stands twice");
 	}
 	return HEAD_DONE;
 }

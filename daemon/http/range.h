@@ -20,7 +20,8 @@ struct range_question {
 	const char *if_range;
 	const char *if_match;
 	const char *if_none_match;
-	const char *etag;          /* strong, with quotes; NULL: conditions and ranges are ignored */
+	/* strong, with quotes; NULL: conditions and ranges are ignored */
+	const char *etag;
 	bool is_seekable;          /* false: Range is ignored */
 	uint64_t length;           /* of the whole */
 };

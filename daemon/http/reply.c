@@ -24,7 +24,8 @@ reply_header(struct exchange *x, const char *name, const char *value, struct err
 
 	for (const char *p = value; *p != '\0'; p++)
 		if (*p < 0x20 || *p > 0x7e)
-			return err_set(e, ERR_BAD_INPUT, "reply header %s is not printable ASCII", name);
+			return err_set(e, ERR_BAD_INPUT, "reply header %s is not printable ASCII",
+			    name);
 	if (buf_len(headers) + len > LIMIT_REPLY_HEADERS_BYTES)
 		return err_set(e, ERR_BAD_INPUT, "the headers of the reply pass %u bytes",
 		    LIMIT_REPLY_HEADERS_BYTES);
@@ -134,7 +135,8 @@ problem_body(const struct exchange *x, int status, const struct err *why, struct
 		    "the hub failed; its log has the cause under request %s", x->id);
 		detail = hidden;
 	}
-	if (buf_printf(b, NULL, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"",
+	if (buf_printf(b, NULL,
+	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"",
 	    answer_reason(status), status) == -1 || add_escaped(b, detail, NULL) == -1)
 		return -1;
 	return buf_printf(b, NULL, "\",\"class\":\"%s\"}\n", err_class_name(why->class));
@@ -233,7 +235,8 @@ reply_entity_head(struct exchange *x, const struct reply_entity *what, bool is_s
 
 	*has_body = false;
 	if (a.status == 412) {
-		err_set(&why, ERR_CONFLICT, "the object has changed: If-Match names another version");
+		err_set(&why, ERR_CONFLICT,
+		    "the object has changed: If-Match names another version");
 		reply_problem_status(x, 412, &why);
 		return 0;
 	}

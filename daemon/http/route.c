@@ -126,7 +126,8 @@ check_one(const struct route *r, struct err *e)
 		n += piece.is_param;
 		if (memchr(piece.text, '{', piece.len) != NULL ||
 		    memchr(piece.text, '}', piece.len) != NULL)
-			return err_set(e, ERR_BAD_INPUT, "a placeholder stands for a whole segment");
+			return err_set(e, ERR_BAD_INPUT,
+			    "a placeholder stands for a whole segment");
 		if (piece.is_rest && *p != '\0')
 			return err_set(e, ERR_BAD_INPUT, "{name...} stands at the end only");
 	}

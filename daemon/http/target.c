@@ -83,8 +83,10 @@ check_query(const char *query, size_t len, struct err *e)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (query[i] == '%') {
-			if (i + 2 >= len || hex_value(query[i + 1]) < 0 || hex_value(query[i + 2]) < 0)
-				return err_set(e, ERR_BAD_INPUT, "the query has a broken %%-escape");
+			if (i + 2 >= len || hex_value(query[i + 1]) < 0 ||
+			    hex_value(query[i + 2]) < 0)
+				return err_set(e, ERR_BAD_INPUT,
+				    "the query has a broken %%-escape");
 			i += 2;
 		} else if (!is_plain(query[i]) && query[i] != '/' && query[i] != '?') {
 			return err_set(e, ERR_BAD_INPUT, "the query has a character to be encoded");
@@ -158,6 +160,7 @@ target_query(const char *query, const char *name, char *out, size_t size, struct
 	if (found == NULL)
 		return err_set(e, ERR_NOT_FOUND, "the query has no %s", name);
 	if (decode_value(found, found_len, out, size) == -1)
-		return err_set(e, ERR_BAD_INPUT, "%s in the query is badly encoded or too long", name);
+		return err_set(e, ERR_BAD_INPUT, "%s in the query is badly encoded or too long",
+		    name);
 	return 0;
 }

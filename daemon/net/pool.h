@@ -9,7 +9,8 @@
 struct pool; /* opaque */
 
 struct pool_job {
-	struct mail mail;               /* deliver is set by the caller: runs on the loop afterwards */
+	/* deliver is set by the caller: runs on the loop afterwards */
+	struct mail mail;
 	struct mailbox *box;            /* borrowed: of the loop that waits for it */
 	void (*run)(struct pool_job *); /* runs in a thread of the pool */
 	struct pool_job *next;          /* the pool's */

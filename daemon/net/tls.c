@@ -396,7 +396,8 @@ is_ours(const struct tls *tls, SSL *ssl, X509 *cert)
 	bool yes = false;
 
 	/* What the client sent along may stand between; only our CA is believed. */
-	if (ctx != NULL && X509_STORE_CTX_init(ctx, tls->clients, cert, SSL_get_peer_cert_chain(ssl))) {
+	if (ctx != NULL &&
+	    X509_STORE_CTX_init(ctx, tls->clients, cert, SSL_get_peer_cert_chain(ssl))) {
 		X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 
 		(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);

@@ -17,11 +17,15 @@ struct service_certs; /* http/route.h */
 struct tls;           /* opaque */
 struct tls_tickets;   /* opaque */
 
-/* Random keys that seal session tickets, changed now and then.  Any thread.  NULL with ERR_SYSTEM. */
+/*
+ * Random keys that seal session tickets, changed now and then.  Any thread.  NULL with ERR_SYSTEM.
+ */
 struct tls_tickets *tls_tickets_new(struct err *e);
 void tls_tickets_free(struct tls_tickets *tickets);
 
-/* For the thread that will use it.  tickets outlives it.  NULL: ERR_BAD_INPUT (certs), ERR_SYSTEM. */
+/*
+ * For the thread that will use it.  tickets outlives it.  NULL: ERR_BAD_INPUT (certs), ERR_SYSTEM.
+ */
 struct tls *tls_new(const struct service_certs *certs, struct tls_tickets *tickets, struct err *e);
 
 /* Use other certificates for connections from now on; on -1 the old ones stay. */
@@ -34,7 +38,8 @@ SSL *tls_accept(struct tls *tls, struct err *e);
 
 struct tls_peer {
 	enum exchange_cert cert; /* NONE, FOREIGN, or VERIFIED: the dates are for tls_peer_at */
-	char serial[65];         /* lower-case hexadecimal, at least 32 digits; "" unless VERIFIED */
+	/* lower-case hexadecimal, at least 32 digits; "" unless VERIFIED */
+	char serial[65];
 	int64_t from, until;     /* seconds of validity, both included */
 };
 

@@ -207,7 +207,8 @@ certify_new_ca(const struct sign_key *key, const char *organisation, int64_t now
 		goto out;
 	}
 	if (sign_set_subject_key(key, cert, e) == -1 ||
-	    add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0", e) == -1 ||
+	    add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE,pathlen:0",
+	    e) == -1 ||
 	    add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign", e) == -1 ||
 	    add_extension(cert, cert, NID_subject_key_identifier, "hash", e) == -1 ||
 	    sign_certificate(key, cert, e) == -1)

@@ -47,7 +47,8 @@ csr_write_key(EVP_PKEY *key, struct buf *out, struct err *e)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 
-	if (bio == NULL || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {
+	if (bio == NULL ||
+	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {
 		BIO_free(bio);
 		return failed(e, "write the server's key");
 	}

@@ -76,7 +76,8 @@ current_follow_root(int metadata_fd, struct meta **root, struct buf *newest, str
 	for (unsigned i = 0; i < LIMIT_ROOT_ROTATIONS; i++) {
 		char name[NAME_SIZE];
 
-		(void)snprintf(name, sizeof(name), "%lld.root.json", (long long)(*root)->version + 1);
+		(void)snprintf(name, sizeof(name), "%lld.root.json",
+		    (long long)(*root)->version + 1);
 		if (!file_exists(metadata_fd, name))
 			return 0;
 		if (follow_one(metadata_fd, name, root, newest, e) == -1)
@@ -108,7 +109,8 @@ current_load(int metadata_fd, const struct meta *root, struct current *out, stru
 	struct current c = { NULL, NULL, NULL };
 
 	if (load_role(metadata_fd, &want, NULL, LIMIT_TIMESTAMP_BYTES, &c.timestamp, e) == -1 ||
-	    load_named(metadata_fd, c.timestamp, root, "snapshot", LIMIT_SNAPSHOT_BYTES, &c.snapshot,
+	    load_named(metadata_fd, c.timestamp, root, "snapshot", LIMIT_SNAPSHOT_BYTES,
+	    &c.snapshot,
 	        e) == -1 ||
 	    load_named(metadata_fd, c.snapshot, root, "targets", LIMIT_TARGETS_BYTES, &c.targets,
 	        e) == -1) {

@@ -134,7 +134,9 @@ listed_as(const struct meta *root, const char *role, const struct sign_key *key)
 	return NULL;
 }
 
-/* We are the only one who signs these: a root that lists other keys, or wants two, stops the hub. */
+/*
+ * We are the only one who signs these: a root that lists other keys, or wants two, stops the hub.
+ */
 static int
 check_listed(const struct vault *v, const struct meta *root, struct err *e)
 {

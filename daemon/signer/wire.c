@@ -93,7 +93,8 @@ receive_all(int fd, void *bytes, size_t len, struct err *e)
 			return -1;
 		}
 		if (n == 0)
-			return got == 0 ? 0 : err_set(e, ERR_NETWORK, "the other process broke off");
+			return got == 0 ? 0 : err_set(e, ERR_NETWORK,
+			    "the other process broke off");
 		got += (size_t)n;
 	}
 	return 1;

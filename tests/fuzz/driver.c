@@ -218,7 +218,8 @@ run_exact(const uint8_t *data, size_t len)
 	if (exact == NULL)
 		die("memory");
 	memcpy(exact, data, len);
-	(void)LLVMFuzzerTestOneInput(exact, len); /* its verdict is not ours: it aborts on a fault */
+	/* its verdict is not ours: it aborts on a fault */
+	(void)LLVMFuzzerTestOneInput(exact, len);
 	free(exact);
 }
 

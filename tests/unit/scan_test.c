@@ -35,7 +35,8 @@ clear(struct findings *f)
 static void
 entries_come_in_tar_order(void **state)
 {
-	static const char *const want[] = { "a-b", "a.txt", "a/", "a/b/", "a/b/c", "a/z", "a0", "讲" };
+	static const char *const want[] =
+	    { "a-b", "a.txt", "a/", "a/b/", "a/b/c", "a/z", "a0", "讲" };
 	struct scan s;
 	struct err e = { 0 };
 	struct top top;

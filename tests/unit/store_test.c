@@ -179,7 +179,8 @@ a_file_from_another_file_system_is_copied(void **state)
 static void
 names_outside_are_not_found(void **state)
 {
-	static const char *const bad[] = { "", "/etc/passwd", "../x", "a/../x", "a//b", "a/", ".hidden",
+	static const char *const bad[] =
+	    { "", "/etc/passwd", "../x", "a/../x", "a//b", "a/", ".hidden",
 		"a/.tmp-1", "." };
 	struct store *s = open_store("names");
 	struct err e = { 0 };

@@ -241,7 +241,8 @@ frames_in_any_order_make_the_release(void **state)
 		assert_true(n < 1000);
 		memcpy(plan, lent, n * sizeof(*plan));
 		for (size_t i = n; i-- > 0;) {
-			size_t k = round == 0 ? i : (size_t)((x = x * 6364136223846793005ull + 1) >> 33) % (i + 1);
+			size_t k = round == 0 ? i : (size_t)((x =
+			    x * 6364136223846793005ull + 1) >> 33) % (i + 1);
 
 			OK(give(t, 0, plan[k], &e));
 			OK(give(t, 0, plan[k], &e)); /* twice does no harm */
@@ -797,7 +798,8 @@ progress_is_reported_and_a_cancel_obeyed(void **state)
 		.cancel = &p.cancel,
 		.on_progress = on_progress,
 		.ctx = &p };
-	struct tree_verify_options verify = { .cancel = &p.cancel, .on_progress = on_progress, .ctx = &p };
+	struct tree_verify_options verify = { .cancel = &p.cancel, .on_progress =
+	    on_progress, .ctx = &p };
 	struct err e = { 0 };
 	struct tree *t;
 	uint32_t n;
