@@ -59,7 +59,8 @@ WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
 FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 
-.PHONY: all unit-programs fuzz-programs unit courses check-programs check system lint fuzz deps clean
+.PHONY: all unit-programs fuzz-programs bench-programs check-programs unit system lint check fuzz soak \
+	bench demo courses deps bench-deps install uninstall format clean
 all: $(CATALOG) $(DAEMON) $(CLIENT) $(PROGRAMS)
 
 $(B)/%.o: %.c Makefile
@@ -106,7 +107,11 @@ $(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(B)/tests/fuzz/driver.o $(DAEM
 	$(link) $(LIBS_daemon)
 endif
 
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(CATALOG)
+	$(link) $(LIBS_catalog)
+
 unit-programs: $(UNIT)
+bench-programs: $(BENCH)
 fuzz-programs: $(FUZZ)
 unit: $(UNIT)
 	@CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(UNIT)
@@ -156,9 +161,62 @@ else
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh driver $(patsubst $(B)/%,build/asan/%,$(FUZZ))
 endif
 
+# Crash tests again and again, each round with a new seed, which is printed.
+SOAK_ROUNDS ?= 20
+soak:
+	+@$(call built,release,all courses)
+	@for i in $$(seq $(SOAK_ROUNDS)); do echo "soak: round $$i of $(SOAK_ROUNDS)"; \
+		KEBAO_BIN=$(CURDIR)/build/release KILLS=200 prove -v -e '' tests/system/*-kill.sh || exit 1; done
+
+bench:
+	+@$(call built,release,all bench-programs courses)
+	@KEBAO_BIN=$(CURDIR)/build/release tests/bench/run.sh
+
+# A hub, a publisher, recipients, all on this machine.
+demo:
+	@.ci/deps build demo
+	+@$(call built,release,all courses)
+	@KEBAO_BIN=$(CURDIR)/build/release tests/demo/demo.sh
+
 # --- packages --------------------------------------------------------------------------
 deps:
 	@.ci/deps build test demo
+
+bench-deps:
+	@tests/bench/deps.sh
+
+# --- installation ----------------------------------------------------------------------
+SBINDIR    ?= $(PREFIX)/sbin
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share/kebao
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+D := $(DESTDIR)
+
+install:
+	+@$(call built,release,all)
+	install -d $(D)$(BINDIR) $(D)$(SBINDIR) $(D)$(UNITDIR) $(D)$(DATADIR)/examples/registry
+	install -d $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8
+	install -m 0755 build/release/kebao $(D)$(BINDIR)/
+	install -m 0755 build/release/kebaod build/release/kebaod-signer $(D)$(SBINDIR)/
+	install -m 0644 docs/man/kebao.1 $(D)$(MANDIR)/man1/
+	install -m 0644 docs/man/kebaod.conf.5 $(D)$(MANDIR)/man5/
+	install -m 0644 docs/man/kebaod.8 $(D)$(MANDIR)/man8/
+	install -m 0644 docs/examples/registry/* $(D)$(DATADIR)/examples/registry/
+	install -m 0644 docs/examples/kebaod.conf $(D)$(DATADIR)/examples/
+	sed 's|@SBINDIR@|$(SBINDIR)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' docs/examples/systemd/kebaod.service \
+		>$(D)$(UNITDIR)/kebaod.service
+	chmod 0644 $(D)$(UNITDIR)/kebaod.service
+uninstall:
+	rm -f $(D)$(BINDIR)/kebao $(D)$(SBINDIR)/kebaod $(D)$(SBINDIR)/kebaod-signer
+	rm -f $(D)$(MANDIR)/man1/kebao.1 $(D)$(MANDIR)/man5/kebaod.conf.5 $(D)$(MANDIR)/man8/kebaod.8
+	rm -f $(D)$(UNITDIR)/kebaod.service
+	rm -rf $(D)$(DATADIR)
+
+# The house form, where clang-format is there; Debian's package is clang-format-14.
+format:
+	clang-format-14 -i $(shell git ls-files '*.c' '*.h')
 
 clean:
 	rm -rf build
