@@ -12,6 +12,7 @@ cd "$(dirname "$0")/../.."
 export LC_ALL=C.UTF-8
 bin=${KEBAO_BIN:-build/release}
 peers=$PWD/build/peers/root
+mkdir -p "$peers"
 tmp=$(mktemp -d build/bench.XXXXXX)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -30,7 +31,7 @@ say() { printf '%s %s %s\n' "$@"; }
 seconds() {
 	local begin end
 	begin=$(date +%s%N)
-	"$@" >/dev/null
+	"$@" >/dev/null 2>"$tmp/stderr" || { cat "$tmp/stderr" >&2 && return 1; }
 	end=$(date +%s%N)
 	awk -v ns=$((end - begin)) 'BEGIN { printf "%.2f", ns / 1e9 }'
 }
@@ -55,9 +56,10 @@ if [ -n "${BENCH_TO:-}" ]; then
 		--patch-from="$tmp/from.tar" "$tmp/to.tar" -o "$tmp/patch.zst")" s
 	say update.zstd_patch.bytes "$(size "$tmp/patch.zst")" B
 	rsync=$peers/usr/bin/rsync
+	lib=$(dirname "$(find "$peers" -name 'libpopt.so.0' | head -n 1)")
 	if [ -x "$rsync" ]; then
 		cp -R "$BENCH_FROM" "$tmp/mirror"
-		say update.rsync.bytes "$("$rsync" -a --delete --no-whole-file -z --stats \
+		say update.rsync.bytes "$(LD_LIBRARY_PATH=$lib "$rsync" -a --delete --no-whole-file -z --stats \
 			"$BENCH_TO/" "$tmp/mirror/" | tr -d ',' |
 			awk '/^Total bytes (sent|received)/ { n += $NF } END { print n }')" B
 	else
