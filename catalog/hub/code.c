@@ -18,7 +18,7 @@
 static const char code_prefix[] = "KB1";
 
 _Static_assert(sizeof(code_prefix) + CODE_DIGITS + (CODE_DIGITS + 4) / CODE_GROUP <=
-        CODE_TEXT_SIZE, "CODE_TEXT_SIZE is too small");
+    CODE_TEXT_SIZE, "CODE_TEXT_SIZE is too small");
 
 int
 code_new_secret(uint8_t secret[CODE_SECRET_LEN], struct err *e)

@@ -168,7 +168,8 @@ issue(int dirfd, struct signer *signer, const struct buf *key_pem, const struct 
 	    signer_certify_server(signer, buf_data(&csr), buf_len(&csr),
 	        (const char *const *)names->item, names->n, &cert, e) == -1)
 		goto out;
-	rc = file_save(dirfd, CONTEXT_SERVER_CERT_FILE, buf_data(&cert.pem), buf_len(&cert.pem), 0644,
+	rc = file_save(dirfd, CONTEXT_SERVER_CERT_FILE, buf_data(&cert.pem), buf_len(&cert.pem),
+	    0644,
 	    e);
 out:
 	signer_certificate_clear(&cert);
