@@ -179,22 +179,36 @@ slot_give(struct uploads *us, struct slot *s)
 	pthread_mutex_unlock(&us->lock);
 }
 
+/*
+ * Open the file of the row.  One that is complete may have been moved into the store before a
+ * crash: then there is none, and slot_enter() finds out.
+ */
+static int
+open_file(struct uploads *us, struct slot *s, struct err *e)
+{
+	bool is_whole = s->row.offset == s->row.length;
+	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (is_whole ? 0 : O_CREAT);
+	struct stat st;
+
+	s->fd = openat(us->dirfd, s->id, flags, 0600);
+	if (s->fd == -1)
+		return is_whole && errno == ENOENT ? 0 : err_errno(e, "open the upload %s", s->id);
+	if (fstat(s->fd, &st) == -1)
+		return err_errno(e, "look at the upload %s", s->id);
+	if ((uint64_t)st.st_size < s->row.offset)
+		s->row.offset = (uint64_t)st.st_size; /* the disk lost it: say so */
+	return 0;
+}
+
 /* With the slot's lock: row and file are there, and it is org's. */
 static int
 slot_load(struct uploads *us, struct slot *s, const char *org, struct err *e)
 {
-	struct stat st;
-
 	if (!s->is_loaded && !s->is_gone) {
 		if (state_uploads_get(us->parts.state, s->id, &s->row, e) == -1)
 			return e->class == ERR_NOT_FOUND ? access_absent(e) : -1;
-		s->fd = openat(us->dirfd, s->id, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (s->fd == -1)
-			return err_errno(e, "open the upload %s", s->id);
-		if (fstat(s->fd, &st) == -1)
-			return err_errno(e, "look at the upload %s", s->id);
-		if ((uint64_t)st.st_size < s->row.offset)
-			s->row.offset = (uint64_t)st.st_size; /* the disk lost it: say so */
+		if (s->fd == -1 && open_file(us, s, e) == -1)
+			return -1;
 		s->off = s->row.offset;
 		s->is_loaded = true;
 	}
