@@ -226,7 +226,7 @@ check_added(const struct role *old, const struct role *new, const char *record, 
 			    "the target %s is new, and not of the release published", name);
 		if (!is_ours && p.kind == OBJPATH_BUNDLE && strcmp(p.course, r->course) == 0)
 			return err_set(e, ERR_BAD_INPUT,
-			    "the target %s must go: a course has a bundle for its newest release only",
+			    "the target %s must go: only the newest release has a bundle",
 			    name);
 	}
 	return 0;
