@@ -15,6 +15,7 @@
 #define LIMIT_SLAB_KEPT 8u               /* free blocks that a loop keeps */
 #define LIMIT_SEND_PIECE_BYTES (192u << 10) /* read at once to send: fits a block as records */
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
+#define LIMIT_PIECES_PER_TURN 4u         /* pieces of a reply before others' turn */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 
 /* Deadlines: a slow peer may be honest (an office shares 2 Mbit/s), a silent one is not. */

@@ -16,7 +16,7 @@
  *   route->handler(x)    the whole body is there
  *   route->finish(x)     exactly once if begin was called, whatever happened since
  *   (the reply travels)  still_allowed(x) every 15 seconds at most
- *   after(x)             loop; exactly once for each before(); log, release x->client
+ *   after(x)             loop; exactly once for each before(); release x->client
  *
  * begin, sink and handler return 0 or -1 with *e, which the engine turns into
  * a problem reply (reply_problem), unless the function has already replied.
@@ -55,7 +55,8 @@ struct route {
 	int (*sink)(struct exchange *x, const void *bytes, size_t len, struct err *e);
 	int (*handler)(struct exchange *x, struct err *e);
 	void (*finish)(struct exchange *x); /* may be NULL; like handler; releases x->data */
-	int tag; /* the application's own; the engine does not look at it */
+	bool hides_path; /* the log shows the pattern only: the path holds a capability */
+	int tag;         /* the application's own; the engine does not look at it */
 };
 
 /* What a TLS server shows and believes; PEM text.  Filled by the application. */
@@ -65,7 +66,7 @@ struct service_certs {
 	struct buf ca;    /* the hub's CA: clients' certificates must come from it */
 };
 
-/* The application as the engine sees it; everything in it outlives the server. */
+/* The application as the engine sees it; all in it outlives the server; hooks may be NULL. */
 struct service {
 	void *app;
 	const struct route *routes;
@@ -77,7 +78,7 @@ struct service {
 	void (*before)(struct exchange *x);
 	/* Loop.  False ends a running transfer at once: revoked, not of the audience. */
 	bool (*still_allowed)(struct exchange *x);
-	/* Loop.  How it ended; is_whole: the reply was sent to its end. */
+	/* Loop.  How it ended (the engine has logged it); is_whole: the reply was sent whole. */
 	void (*after)(struct exchange *x, int status, uint64_t sent_bytes, bool is_whole);
 	/* Main thread, at start and for each reload.  The engine clears *out. */
 	int (*certs)(void *app, struct service_certs *out, struct err *e);

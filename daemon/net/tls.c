@@ -50,6 +50,12 @@ tls_reason(char *out, size_t size)
 	return out;
 }
 
+bool
+tls_saw_http(void)
+{
+	return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST;
+}
+
 static int
 fail(struct err *e, enum err_class class, const char *what)
 {
@@ -358,6 +364,12 @@ tls_new(const struct service_certs *certs, struct tls_tickets *tickets, struct e
 fail:
 	tls_free(tls);
 	return NULL;
+}
+
+void
+tls_end_thread(struct tls *tls)
+{
+	OPENSSL_thread_stop_ex(tls->lib);
 }
 
 void

@@ -8,6 +8,7 @@
 #define KEBAO_DAEMON_NET_TLS_H
 
 #include <openssl/types.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "catalog/base/err.h"
@@ -31,6 +32,9 @@ struct tls *tls_new(const struct service_certs *certs, struct tls_tickets *ticke
 /* Use other certificates for connections from now on; on -1 the old ones stay. */
 int tls_load(struct tls *tls, const struct service_certs *certs, struct err *e);
 
+/* The thread that used it ends: free what OpenSSL keeps for it. */
+void tls_end_thread(struct tls *tls);
+
 void tls_free(struct tls *tls);
 
 /* The server's side of a new connection; the caller gives it a BIO.  NULL with ERR_SYSTEM. */
@@ -51,6 +55,9 @@ void tls_judge_peer(const struct tls *tls, SSL *ssl, struct tls_peer *out);
 
 /* The state at a moment: EXPIRED where now is outside the dates. */
 enum exchange_cert tls_peer_at(const struct tls_peer *peer, int64_t now);
+
+/* Whether the handshake that just failed met plain HTTP; ask before tls_reason. */
+bool tls_saw_http(void);
 
 /* One line about the newest error of OpenSSL in this thread, which it clears; out >= 80 bytes. */
 const char *tls_reason(char *out, size_t size);

@@ -182,6 +182,14 @@ wire_read(struct wire *w, void *bytes, size_t size, size_t *n)
 	return rc == 1 ? WIRE_OK : judge(w, rc);
 }
 
+enum wire_result
+wire_discard(struct wire *w, size_t *n)
+{
+	uint8_t waste[RECORD_BYTES];
+
+	return read_plain(w, waste, sizeof(waste), n);
+}
+
 bool
 wire_has_input(const struct wire *w)
 {
@@ -239,6 +247,7 @@ wire_flush(struct wire *w)
 			return WIRE_BROKEN;
 		}
 		w->out_off += (size_t)sent;
+		w->sent_bytes += (uint64_t)sent;
 	}
 	slab_give(w->slab, w->out);
 	w->out = NULL;

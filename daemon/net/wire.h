@@ -2,8 +2,8 @@
 /*
  * The bytes of one connection: a socket, TLS on it or not, and one block of
  * output.  What is written becomes TLS records in that block; wire_flush sends
- * the block with as few system calls as the kernel allows.  Nothing here waits, and
- * nothing grows: what does not fit the block is not taken.
+ * the block with as few system calls as the kernel allows.  Nothing here
+ * waits, and nothing grows: what does not fit the block is not taken.
  */
 #ifndef KEBAO_DAEMON_NET_WIRE_H
 #define KEBAO_DAEMON_NET_WIRE_H
@@ -31,6 +31,7 @@ struct wire {
 	struct slab *slab; /* borrowed from the worker */
 	uint8_t *out;      /* owned; NULL while there is nothing to send */
 	size_t out_off, out_len;
+	uint64_t sent_bytes; /* since the start, records and all */
 	bool is_broken;
 	bool is_open;      /* the handshake is over */
 };
@@ -49,6 +50,9 @@ enum wire_result wire_read(struct wire *w, void *bytes, size_t size, size_t *n);
 
 /* Whether bytes were received that wire_read has not given yet: no event will come for them. */
 bool wire_has_input(const struct wire *w);
+
+/* Throw away what the socket has, undecrypted; *n is how much. */
+enum wire_result wire_discard(struct wire *w, size_t *n);
 
 /* Take as many of len bytes as fit the block; WIRE_WRITE where none do. */
 enum wire_result wire_write(struct wire *w, const void *bytes, size_t len, size_t *n);

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/http/conn.h"
+
+#include <arpa/inet.h>
+#include <event2/event.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "daemon/http/request.h"
+#include "daemon/http/send.h"
+#include "daemon/log.h"
+#include "daemon/net/server.h"
+
+static void conn_end(struct conn *c);
+
+static void
+read_clock(struct conn_env *env)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
+	env->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Small tools of the states. */
+
+enum step
+conn_fail(struct conn *c, const char *reason)
+{
+	c->reason = reason;
+	return STEP_END;
+}
+
+/* Events that are armed in vain are disarmed when they fire: most never do. */
+enum step
+conn_wait(struct conn *c, short want)
+{
+	short missing = (short)(want & ~c->armed);
+
+	c->want = want;
+	if ((missing & EV_READ) && event_add(c->on_read, NULL) == -1)
+		return conn_fail(c, "out of memory");
+	if ((missing & EV_WRITE) && event_add(c->on_write, NULL) == -1)
+		return conn_fail(c, "out of memory");
+	c->armed |= want;
+	/* A hand-shake's flight, 100 Continue or an answer to a key update may be left to send. */
+	if (wire_has_output(&c->wire) && !(want & EV_WRITE)) {
+		switch (wire_flush(&c->wire)) {
+		case WIRE_OK:
+			break;
+		case WIRE_WRITE:
+			return conn_wait(c, (short)(want | EV_WRITE));
+		case WIRE_READ:
+		case WIRE_CLOSED:
+		case WIRE_BROKEN:
+			return conn_fail(c, "broken");
+		}
+	}
+	return STEP_WAIT;
+}
+
+void
+conn_drop_piece(struct conn *c)
+{
+	slab_give(&c->env->slab, c->piece);
+	c->piece = NULL;
+	c->piece_off = c->piece_len = 0;
+}
+
+static uint64_t
+moved_bytes(const struct conn *c)
+{
+	return c->received_bytes + c->wire.sent_bytes;
+}
+
+void
+conn_start_rate(struct conn *c)
+{
+	c->waited_ms = c->stalled_ms = 0;
+	c->moved_base = c->moved_at_tick = moved_bytes(c);
+	c->tick_ms = c->env->now_ms;
+}
+
+/* States that have no file of their own. */
+
+/* Somebody speaks plain HTTP to the TLS port: tell him in his language. */
+static void
+answer_plain_http(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+	    "Content-Length: 52\r\nConnection: close\r\n\r\n"
+	    "This port speaks HTTPS: use https:// in the address\n";
+
+	/* A courtesy: where it does not fit the socket at once, it is not sent. */
+	(void)send(c->wire.fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static enum step
+fail_handshake(struct conn *c)
+{
+	struct log_line l;
+	char reason[120];
+
+	(void)atomic_fetch_add(&c->env->counters->handshakes_failed, 1);
+	if (tls_saw_http())
+		answer_plain_http(c);
+	else
+		(void)wire_flush(&c->wire); /* the alert, if it can be sent */
+	log_begin(&l, LOG_LEVEL_DEBUG, "handshake-failed");
+	log_text(&l, "peer", c->peer);
+	log_text(&l, "text", tls_reason(reason, sizeof(reason)));
+	log_end(&l);
+	return conn_fail(c, NULL);
+}
+
+static enum step
+shake_hands(struct conn *c)
+{
+	switch (wire_handshake(&c->wire)) {
+	case WIRE_OK:
+		if (c->wire.ssl != NULL)
+			tls_judge_peer(c->env->tls, c->wire.ssl, &c->identity);
+		c->state = CONN_HEAD;
+		c->deadline_ms = c->env->now_ms + c->env->deadlines->idle_ms;
+		return STEP_AGAIN;
+	case WIRE_READ:
+		return conn_wait(c, EV_READ);
+	case WIRE_WRITE:
+		return conn_wait(c, EV_WRITE);
+	case WIRE_CLOSED:
+	case WIRE_BROKEN:
+		break;
+	}
+	return fail_handshake(c);
+}
+
+/* Closing at once would reset the connection and destroy what the peer has not read. */
+static enum step
+linger(struct conn *c)
+{
+	size_t n = 0;
+
+	for (;;) {
+		if (wire_has_output(&c->wire)) {
+			wire_finish(&c->wire); /* the end did not fit when it was written */
+			if (wire_has_output(&c->wire))
+				return conn_wait(c, EV_WRITE);
+		}
+		switch (wire_discard(&c->wire, &n)) {
+		case WIRE_OK:
+			c->received_bytes += n;
+			if (c->received_bytes > LIMIT_LINGER_BYTES)
+				return conn_fail(c, NULL);
+			break;
+		case WIRE_READ:
+			return conn_wait(c, EV_READ);
+		case WIRE_WRITE:
+		case WIRE_CLOSED:
+		case WIRE_BROKEN:
+			return conn_fail(c, NULL);
+		}
+	}
+}
+
+/* Calls of the application. */
+
+static struct pool *
+pool_for(const struct conn *c, unsigned calls)
+{
+	const struct conn_env *env = c->env;
+
+	if (calls & (CALL_READ | CALL_CLOSE))
+		return c->rq->reply.source.is_long ? env->pool_long : env->pool;
+	switch (c->rq->x.route->run) {
+	case ROUTE_ON_LOOP: return NULL;
+	case ROUTE_IN_POOL: return env->pool;
+	case ROUTE_IN_POOL_LONG: return env->pool_long;
+	}
+	return NULL;
+}
+
+static struct conn *
+conn_of_job(struct pool_job *job)
+{
+	return (struct conn *)((char *)job - offsetof(struct conn, job));
+}
+
+static void
+run_job(struct pool_job *job)
+{
+	request_run(conn_of_job(job));
+}
+
+/* Run states until one must wait.  c may be gone on return. */
+static void
+conn_advance(struct conn *c)
+{
+	static enum step (*const step_of[])(struct conn *) = {
+		[CONN_HANDSHAKE] = shake_hands,
+		[CONN_HEAD] = request_read_head,
+		[CONN_BODY] = request_read_body,
+		[CONN_CALL] = request_called,
+		[CONN_REPLY] = send_reply,
+		[CONN_LINGER] = linger,
+	};
+	enum step s;
+
+	do
+		s = step_of[c->state](c);
+	while (s == STEP_AGAIN);
+	if (s == STEP_END)
+		conn_end(c);
+}
+
+/* Whether the identity may go on with a long transfer; asked now and then. */
+static bool
+is_allowed(struct conn *c)
+{
+	const struct service *service = c->env->service;
+	struct conn_request *rq = c->rq;
+
+	if (!c->is_announced || service->still_allowed == NULL ||
+	    c->env->now_ms - c->allowed_at_ms < c->env->deadlines->allowed_ms)
+		return true;
+	c->allowed_at_ms = c->env->now_ms;
+	rq->x.now = (int64_t)time(NULL);
+	rq->x.cert = tls_peer_at(&c->identity, rq->x.now);
+	if (service->still_allowed(&rq->x))
+		return true;
+	c->reason = "not allowed any more";
+	return false;
+}
+
+static void
+on_called(struct mail *m)
+{
+	struct conn *c = (struct conn *)((char *)m - offsetof(struct conn, job.mail));
+
+	read_clock(c->env);
+	c->is_in_pool = false;
+	c->turn_pieces = c->turn_requests = 0;
+	c->tick_ms = c->env->now_ms; /* the time in the pool was not the peer's */
+	if (c->is_ending || !is_allowed(c))
+		conn_end(c);
+	else
+		conn_advance(c);
+}
+
+enum step
+conn_call(struct conn *c, unsigned calls)
+{
+	struct pool *pool = pool_for(c, calls);
+
+	c->calls = calls;
+	c->state = CONN_CALL;
+	c->want = 0;
+	if (pool == NULL) {
+		request_run(c);
+		return STEP_AGAIN;
+	}
+	c->is_in_pool = true;
+	c->job.mail.deliver = on_called;
+	c->job.box = c->env->box;
+	c->job.run = run_job;
+	pool_submit(pool, &c->job);
+	return STEP_WAIT;
+}
+
+/* Events. */
+
+static void
+on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	what &= EV_READ | EV_WRITE;
+	if (!(what & c->want)) {
+		/* Cannot fail for an event that was added. */
+		(void)event_del(what & EV_READ ? c->on_read : c->on_write);
+		c->armed &= (short)~what;
+		return;
+	}
+	read_clock(c->env);
+	c->turn_pieces = c->turn_requests = 0;
+	conn_advance(c);
+}
+
+static void
+conn_free(struct conn *c)
+{
+	struct conn_env *env = c->env;
+
+	request_drop(c);
+	conn_drop_piece(c);
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	env->n--;
+	if (env->on_gone != NULL)
+		env->on_gone(env->owner, &c->address);
+	free(c);
+}
+
+/* What the application is still owed, or 0. */
+static unsigned
+owed_calls(const struct conn *c)
+{
+	const struct conn_request *rq = c->rq;
+
+	if (rq == NULL)
+		return 0;
+	if (c->is_begun) /* what has arrived of an upload is kept */
+		return CALL_FINISH | (rq->x.route->body == ROUTE_BODY_STREAM ? CALL_SINK : 0);
+	return rq->reply.source.close != NULL ? CALL_CLOSE : 0;
+}
+
+static void
+close_socket(struct conn *c)
+{
+	event_free(c->on_read);
+	event_free(c->on_write);
+	c->on_read = c->on_write = NULL;
+	wire_clear(&c->wire);
+	c->state = CONN_ENDING;
+}
+
+/* End and free, now or when the pool has returned what it was given. */
+static void
+conn_end(struct conn *c)
+{
+	unsigned calls;
+
+	c->is_ending = true;
+	atomic_store(&c->is_aborted, true);
+	if (c->is_in_pool)
+		return;
+	if (c->on_read != NULL)
+		close_socket(c);
+	while ((calls = owed_calls(c)) != 0)
+		if (conn_call(c, calls) == STEP_WAIT)
+			return;
+	if (c->is_announced)
+		request_end(c, false);
+	conn_free(c);
+}
+
+/* Rates: only the time in which the peer keeps us waiting counts against him. */
+static bool
+is_too_slow(struct conn *c)
+{
+	const struct server_deadlines *d = c->env->deadlines;
+	uint64_t moved = moved_bytes(c), passed = c->env->now_ms - c->tick_ms;
+
+	c->waited_ms += passed;
+	c->stalled_ms = moved == c->moved_at_tick ? c->stalled_ms + passed : 0;
+	c->moved_at_tick = moved;
+	if (c->stalled_ms > d->stall_ms) {
+		c->reason = "stalled";
+		return true;
+	}
+	if (c->waited_ms > d->grace_ms && (moved - c->moved_base) <
+	    (c->waited_ms - d->grace_ms) * d->min_rate_bytes_s / 1000) {
+		c->reason = "too slow";
+		return true;
+	}
+	return false;
+}
+
+static void
+conn_tick(struct conn *c)
+{
+	bool is_over = false;
+
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+	case CONN_HEAD:
+	case CONN_LINGER:
+		is_over = c->env->now_ms > c->deadline_ms;
+		if (is_over && c->state != CONN_LINGER)
+			c->reason = "deadline";
+		break;
+	case CONN_BODY:
+	case CONN_REPLY:
+		is_over = is_too_slow(c) || !is_allowed(c);
+		break;
+	case CONN_CALL:
+	case CONN_ENDING:
+		break; /* the application has it */
+	}
+	c->tick_ms = c->env->now_ms;
+	if (is_over)
+		conn_end(c);
+}
+
+void
+conn_tick_all(struct conn_env *env)
+{
+	struct conn *next;
+
+	read_clock(env);
+	for (struct conn *c = env->first; c != NULL; c = next) {
+		next = c->next; /* only c itself can go */
+		conn_tick(c);
+	}
+}
+
+void
+conn_drain_all(struct conn_env *env)
+{
+	struct conn *next;
+
+	read_clock(env);
+	env->is_draining = true;
+	for (struct conn *c = env->first; c != NULL; c = next) {
+		next = c->next;
+		if (c->state == CONN_HANDSHAKE ||
+		    (c->state == CONN_HEAD && (c->rq == NULL || c->rq->in_len == 0)))
+			conn_end(c);
+	}
+}
+
+void
+conn_abort_all(struct conn_env *env, const char *reason)
+{
+	struct conn *next;
+
+	read_clock(env);
+	for (struct conn *c = env->first; c != NULL; c = next) {
+		next = c->next;
+		if (c->is_ending)
+			continue;
+		c->reason = reason;
+		conn_end(c);
+	}
+}
+
+static void
+name_peer(struct conn *c)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&c->address;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&c->address;
+	const void *raw = c->address.ss_family == AF_INET6 ? (const void *)&v6->sin6_addr :
+	    (const void *)&v4->sin_addr;
+
+	if (inet_ntop(c->address.ss_family, raw, c->peer, sizeof(c->peer)) == NULL)
+		memcpy(c->peer, "?", 2);
+}
+
+int
+conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, bool is_local,
+    struct err *e)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	SSL *ssl = NULL;
+
+	if (c == NULL)
+		return err_nomem(e);
+	c->env = env;
+	c->address = *address;
+	c->is_local = is_local;
+	c->identity.cert = CERT_NONE;
+	name_peer(c);
+	c->on_read = event_new(env->base, fd, EV_READ | EV_PERSIST, on_socket, c);
+	c->on_write = event_new(env->base, fd, EV_WRITE | EV_PERSIST, on_socket, c);
+	if (c->on_read == NULL || c->on_write == NULL) {
+		err_nomem(e);
+		goto fail;
+	}
+	if (!is_local && (ssl = tls_accept(env->tls, e)) == NULL)
+		goto fail;
+	if (wire_init(&c->wire, fd, ssl, &env->slab, e) == -1)
+		goto fail;
+	c->number = ++env->n_made;
+	c->next = env->first;
+	c->link = &env->first;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	env->first = c;
+	env->n++;
+	read_clock(env);
+	c->state = CONN_HANDSHAKE;
+	c->deadline_ms = env->now_ms + env->deadlines->handshake_ms;
+	conn_advance(c);
+	return 0;
+fail:
+	SSL_free(ssl);
+	if (c->on_read != NULL)
+		event_free(c->on_read);
+	if (c->on_write != NULL)
+		event_free(c->on_write);
+	free(c);
+	return -1;
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/http/request.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/http/send.h"
+#include "daemon/log.h"
+#include "daemon/net/server.h"
+
+#define READ_BYTES 16384u /* one TLS record */
+
+/* Make room for a request, unless one is under way. */
+static int
+take_request(struct conn *c)
+{
+	struct conn_request *rq;
+
+	if (c->rq != NULL)
+		return 0;
+	rq = malloc(sizeof(*rq));
+	if (rq == NULL)
+		return -1;
+	memset(&rq->x, 0, sizeof(rq->x));
+	memset(&rq->hold, 0, sizeof(rq->hold));
+	answer_init(&rq->reply);
+	rq->in_len = rq->in_off = 0;
+	rq->x.reply = &rq->reply;
+	rq->x.hold = &rq->hold;
+	rq->x.head = &rq->head;
+	rq->hold.is_aborted = &c->is_aborted;
+	head_init(&rq->head, rq->in);
+	c->rq = rq;
+	return 0;
+}
+
+void
+request_drop(struct conn *c)
+{
+	if (c->rq == NULL)
+		return;
+	buf_clear(&c->rq->x.body);
+	answer_clear(&c->rq->reply);
+	route_match_clear(&c->rq->hold.match);
+	free(c->rq);
+	c->rq = NULL;
+}
+
+/* The fields that any answer needs, even one to a head that was refused. */
+static void
+prepare_exchange(struct conn *c)
+{
+	struct conn_request *rq = c->rq;
+	struct exchange *x = &rq->x;
+
+	c->n_requests++;
+	(void)snprintf(rq->id, sizeof(rq->id), "%u.%llu-%llu", c->env->number,
+	    (unsigned long long)c->number, (unsigned long long)c->n_requests);
+	x->id = rq->id;
+	x->peer = c->peer;
+	x->is_local = c->is_local;
+	x->app = c->env->service->app;
+	x->now = (int64_t)time(NULL);
+	x->cert = tls_peer_at(&c->identity, x->now);
+	x->serial = c->identity.serial;
+	x->cert_until = c->identity.until;
+	x->method = METHOD_GET;
+	x->path = x->query = "";
+	c->began_ms = c->allowed_at_ms = c->env->now_ms;
+	c->sent_bytes = c->body_left = 0;
+	conn_start_rate(c);
+}
+
+/* Answer a head that is none, and end the connection. */
+static enum step
+refuse_head(struct conn *c, const struct head_refusal *why)
+{
+	struct err e = { 0 };
+	struct log_line l;
+
+	prepare_exchange(c);
+	(void)atomic_fetch_add(&c->env->counters->bad_requests, 1);
+	log_begin(&l, LOG_LEVEL_INFO, "bad-request");
+	log_text(&l, "request", c->rq->id);
+	log_text(&l, "peer", c->peer);
+	log_number(&l, "status", why->status);
+	log_text(&l, "text", why->text);
+	log_end(&l);
+	err_set(&e, ERR_BAD_INPUT, "%s", why->text);
+	reply_problem_status(&c->rq->x, why->status, &e);
+	c->keeps_alive = false;
+	return send_begin(c);
+}
+
+/* Answer without a call of any route. */
+static enum step
+refuse(struct conn *c, int status, enum err_class class, const char *text)
+{
+	struct err e = { 0 };
+
+	err_set(&e, class, "%s", text);
+	reply_problem_status(&c->rq->x, status, &e);
+	return send_begin(c);
+}
+
+static enum step
+refuse_method(struct conn *c)
+{
+	struct exchange *x = &c->rq->x;
+	struct err e = { 0 };
+	char allow[64] = "";
+
+	err_set(&e, ERR_BAD_INPUT, "this path has other methods");
+	reply_problem_status(x, 405, &e);
+	for (int m = METHOD_GET; m <= METHOD_DELETE; m++)
+		if (c->rq->hold.match.allow & (1u << m))
+			(void)snprintf(allow + strlen(allow), sizeof(allow) - strlen(allow), "%s%s",
+			    *allow == '\0' ? "" : ", ", exchange_method_name((enum exchange_method)m));
+	if (reply_header(x, "Allow", allow, NULL) == -1)
+		return conn_fail(c, "out of memory");
+	return send_begin(c);
+}
+
+static enum step
+begin_route(struct conn *c)
+{
+	struct exchange *x = &c->rq->x;
+	const struct route *route = x->route;
+
+	if (x->body_bytes > 0 && route->body == ROUTE_BODY_NONE)
+		return refuse(c, 413, ERR_BAD_INPUT, "this request has no body");
+	if (x->body_bytes > route->max_body_bytes)
+		return refuse(c, 413, ERR_BAD_INPUT, "the body is larger than this path allows");
+	if (c->body_left == 0)
+		return conn_call(c, CALL_BEGIN | CALL_HANDLER | CALL_FINISH);
+	if (route->begin != NULL)
+		return conn_call(c, CALL_BEGIN);
+	c->is_begun = true;
+	c->state = CONN_BODY;
+	return STEP_AGAIN;
+}
+
+/* The head is good: who asks, for what, and may he. */
+static enum step
+start_exchange(struct conn *c)
+{
+	const struct service *service = c->env->service;
+	struct conn_request *rq = c->rq;
+	struct exchange *x = &rq->x;
+	enum route_found found = ROUTE_UNKNOWN;
+
+	prepare_exchange(c);
+	rq->in_off = rq->head.len;
+	x->method = rq->head.method;
+	x->path = rq->head.path;
+	x->query = rq->head.query;
+	x->body_bytes = c->body_left = rq->head.body_bytes;
+	c->keeps_alive = rq->head.keep_alive;
+	(void)atomic_fetch_add(&c->env->counters->requests, 1);
+	c->is_announced = true;
+	if (service->before != NULL)
+		service->before(x);
+	answer_keep_headers(&rq->reply);
+	if (route_find(c->is_local ? service->local_routes : service->routes,
+	    c->is_local ? service->n_local_routes : service->n_routes, x->method, x->path,
+	    &rq->hold.match, &found, NULL) == -1)
+		return conn_fail(c, "out of memory");
+	switch (found) {
+	case ROUTE_UNKNOWN:
+		return refuse(c, 404, ERR_NOT_FOUND, "there is nothing here");
+	case ROUTE_OTHER_METHOD:
+		return refuse_method(c);
+	case ROUTE_FOUND:
+		break;
+	}
+	x->route = rq->hold.match.route;
+	return begin_route(c);
+}
+
+enum step
+request_read_head(struct conn *c)
+{
+	struct head_refusal why;
+	size_t n = 0;
+
+	if (c->turn_requests >= LIMIT_REQUESTS_PER_TURN) {
+		event_active(c->on_read, EV_READ, 0); /* what is buffered brings no event */
+		return conn_wait(c, EV_READ);
+	}
+	if (c->env->is_draining && (c->rq == NULL || c->rq->in_len == 0))
+		return conn_fail(c, NULL);
+	if (take_request(c) == -1)
+		return conn_fail(c, "out of memory");
+	for (;;) {
+		struct conn_request *rq = c->rq;
+
+		if (rq->in_len > rq->head.fed) {
+			switch (head_feed(&rq->head, rq->in_len, &why)) {
+			case HEAD_DONE:
+				c->turn_requests++;
+				return start_exchange(c);
+			case HEAD_BAD:
+				return refuse_head(c, &why);
+			case HEAD_MORE:
+				break;
+			}
+		}
+		switch (wire_read(&c->wire, rq->in + rq->in_len, sizeof(rq->in) - rq->in_len, &n)) {
+		case WIRE_OK:
+			if (rq->in_len == 0)
+				c->deadline_ms = c->env->now_ms + c->env->deadlines->head_ms;
+			rq->in_len += n;
+			break;
+		case WIRE_READ:
+			if (rq->in_len == 0)
+				request_drop(c); /* idle connections hold no memory */
+			return conn_wait(c, EV_READ);
+		case WIRE_WRITE:
+			return conn_wait(c, EV_READ | EV_WRITE);
+		case WIRE_CLOSED:
+			return conn_fail(c, rq->in_len == 0 ? NULL : "ended within a head");
+		case WIRE_BROKEN:
+			return conn_fail(c, "broken");
+		}
+	}
+}
+
+/* Bytes of the body that came with the head; 0 when there are none (any more). */
+static size_t
+take_buffered(struct conn *c, void *out, size_t room)
+{
+	struct conn_request *rq = c->rq;
+	size_t n = rq->in_len - rq->in_off;
+
+	if (n > room)
+		n = room;
+	memcpy(out, rq->in + rq->in_off, n);
+	rq->in_off += n;
+	return n;
+}
+
+/* Up to room bytes of the body, from the head's buffer or the wire. */
+static enum wire_result
+read_some(struct conn *c, uint8_t *out, size_t room, size_t *n)
+{
+	enum wire_result r = WIRE_OK;
+
+	*n = take_buffered(c, out, room);
+	if (*n == 0)
+		r = wire_read(&c->wire, out, room, n);
+	if (r == WIRE_OK) {
+		c->body_left -= *n;
+		c->received_bytes += *n;
+		(void)atomic_fetch_add(&c->env->counters->received_bytes, *n);
+	}
+	return r;
+}
+
+static enum wire_result
+read_to_memory(struct conn *c)
+{
+	struct buf *body = &c->rq->x.body;
+	size_t room = c->body_left < READ_BYTES ? (size_t)c->body_left : READ_BYTES, n = 0;
+	size_t before = buf_len(body);
+	uint8_t *at = buf_extend(body, room, NULL);
+	enum wire_result r;
+
+	if (at == NULL)
+		return WIRE_BROKEN;
+	r = read_some(c, at, room, &n);
+	buf_truncate(body, before + (r == WIRE_OK ? n : 0));
+	return r;
+}
+
+static enum wire_result
+read_to_piece(struct conn *c)
+{
+	size_t room = LIMIT_BODY_PIECE_BYTES - c->piece_len, n = 0;
+	enum wire_result r;
+
+	if (c->piece == NULL) {
+		c->piece = slab_take(&c->env->slab);
+		c->piece_off = c->piece_len = 0;
+		if (c->piece == NULL)
+			return WIRE_BROKEN;
+	}
+	if (room > c->body_left)
+		room = (size_t)c->body_left;
+	r = read_some(c, c->piece + c->piece_len, room, &n);
+	if (r == WIRE_OK)
+		c->piece_len += n;
+	return r;
+}
+
+/* Tell a client that waits for it to send the body. */
+static int
+invite_body(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct conn_request *rq = c->rq;
+	size_t n = 0;
+
+	if (!rq->head.expects_continue)
+		return 0;
+	rq->head.expects_continue = false;
+	if (rq->in_len > rq->in_off)
+		return 0; /* he has not waited */
+	return wire_write(&c->wire, text, sizeof(text) - 1, &n) == WIRE_OK &&
+	    n == sizeof(text) - 1 ? 0 : -1;
+}
+
+enum step
+request_read_body(struct conn *c)
+{
+	bool is_stream = c->rq->x.route->body == ROUTE_BODY_STREAM;
+
+	if (invite_body(c) == -1)
+		return conn_fail(c, "out of memory");
+	while (c->body_left > 0) {
+		if (is_stream && c->piece_len == LIMIT_BODY_PIECE_BYTES)
+			return conn_call(c, CALL_SINK);
+		switch (is_stream ? read_to_piece(c) : read_to_memory(c)) {
+		case WIRE_OK:
+			break;
+		case WIRE_READ:
+			return conn_wait(c, EV_READ);
+		case WIRE_WRITE:
+			return conn_wait(c, EV_READ | EV_WRITE);
+		case WIRE_CLOSED:
+			return conn_fail(c, "ended within a body");
+		case WIRE_BROKEN:
+			return conn_fail(c, "broken");
+		}
+	}
+	return conn_call(c, (is_stream ? CALL_SINK : 0) | CALL_HANDLER | CALL_FINISH);
+}
+
+/* A call has failed: the problem is the reply, unless the call has made one. */
+static void
+check_call(struct exchange *x, int rc, struct err *e)
+{
+	if (rc == -1 && !reply_is_made(x))
+		reply_problem(x, e);
+}
+
+static void
+run_sink(struct conn *c)
+{
+	struct exchange *x = &c->rq->x;
+	struct err e = { 0 };
+
+	check_call(x, x->route->sink(x, c->piece, c->piece_len, &e), &e);
+	c->piece_len = 0;
+}
+
+static void
+run_handler(struct exchange *x)
+{
+	struct err e = { 0 };
+
+	check_call(x, x->route->handler(x, &e), &e);
+	if (!reply_is_made(x)) {
+		err_set(&e, ERR_SYSTEM, "the handler of %s has not replied", x->route->pattern);
+		reply_problem(x, &e);
+	}
+}
+
+void
+request_run(struct conn *c)
+{
+	struct exchange *x = &c->rq->x;
+	struct err e = { 0 };
+
+	if (c->calls & CALL_BEGIN) {
+		c->is_begun = true;
+		if (x->route->begin != NULL)
+			check_call(x, x->route->begin(x, &e), &e);
+	}
+	if ((c->calls & CALL_SINK) && !reply_is_made(x) && c->piece_len > 0)
+		run_sink(c);
+	if ((c->calls & CALL_HANDLER) && !reply_is_made(x))
+		run_handler(x);
+	if (c->is_begun && ((c->calls & CALL_FINISH) || reply_is_made(x))) {
+		c->is_begun = false;
+		if (x->route->finish != NULL)
+			x->route->finish(x);
+	}
+	if (c->calls & CALL_READ)
+		send_read(c);
+	if (c->calls & CALL_CLOSE)
+		answer_drop(&c->rq->reply);
+}
+
+enum step
+request_called(struct conn *c)
+{
+	unsigned calls = c->calls;
+
+	c->calls = 0;
+	if (calls & CALL_CLOSE) {
+		c->state = CONN_REPLY;
+		return STEP_AGAIN;
+	}
+	if (calls & CALL_READ) {
+		if (c->call_err.class != ERR_NONE) {
+			log_failure(LOG_LEVEL_ERROR, "reply-failed", &c->call_err);
+			return conn_fail(c, "the body could not be read");
+		}
+		c->state = CONN_REPLY;
+		return STEP_AGAIN;
+	}
+	if (!reply_is_made(&c->rq->x) && !(calls & CALL_HANDLER)) {
+		c->state = CONN_BODY;
+		return STEP_AGAIN;
+	}
+	return send_begin(c);
+}
+
+static void
+log_request(const struct conn *c, int status, bool is_whole)
+{
+	const struct conn_request *rq = c->rq;
+	const struct exchange *x = &rq->x;
+	struct log_line l;
+
+	log_begin(&l, rq->reply.cause.class == ERR_SYSTEM ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+	    "request");
+	if (l.is_off)
+		return;
+	log_text(&l, "request", rq->id);
+	log_text(&l, "peer", c->peer);
+	if (x->who[0] != '\0')
+		log_text(&l, "who", x->who);
+	log_text(&l, "method", exchange_method_name(x->method));
+	log_text(&l, "path", x->route != NULL && x->route->hides_path ? x->route->pattern : x->path);
+	log_number(&l, "status", status);
+	log_number(&l, "bytes", (int64_t)c->sent_bytes);
+	log_number(&l, "ms", (int64_t)(c->env->now_ms - c->began_ms));
+	if (!is_whole)
+		log_text(&l, "end", c->reason == NULL ? "cut" : c->reason);
+	if (rq->reply.cause.class == ERR_SYSTEM)
+		log_err(&l, &rq->reply.cause);
+	log_end(&l);
+}
+
+void
+request_end(struct conn *c, bool is_whole)
+{
+	struct conn_request *rq = c->rq;
+	size_t rest;
+
+	if (c->is_announced) {
+		log_request(c, rq->reply.status, is_whole);
+		c->is_announced = false;
+		if (c->env->service->after != NULL)
+			c->env->service->after(&rq->x, rq->reply.status, c->sent_bytes, is_whole);
+	}
+	rest = rq->in_len - rq->in_off;
+	if (!is_whole || rest == 0) {
+		request_drop(c);
+		return;
+	}
+	/* The next request has begun to come: start anew with its bytes. */
+	buf_clear(&rq->x.body);
+	answer_clear(&rq->reply);
+	route_match_clear(&rq->hold.match);
+	memset(&rq->x, 0, sizeof(rq->x));
+	answer_init(&rq->reply);
+	rq->x.reply = &rq->reply;
+	rq->x.hold = &rq->hold;
+	rq->x.head = &rq->head;
+	memmove(rq->in, rq->in + rq->in_off, rest);
+	rq->in_len = rest;
+	rq->in_off = 0;
+	head_init(&rq->head, rq->in);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/http/send.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "catalog/base/file.h"
+#include "daemon/http/request.h"
+#include "daemon/net/server.h"
+
+static const char *
+date_of(struct conn_env *env)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	if (now != env->date_at || env->date[0] == '\0') {
+		answer_date(env->date, now);
+		env->date_at = now;
+	}
+	return env->date;
+}
+
+enum step
+send_begin(struct conn *c)
+{
+	struct conn_request *rq = c->rq;
+	struct reply *r = &rq->reply;
+	struct buf head = BUF_INIT;
+
+	if (r->kind == REPLY_NONE)
+		return conn_fail(c, "out of memory");
+	if (c->body_left > 0 || c->env->is_draining)
+		c->keeps_alive = false;
+	conn_drop_piece(c);
+	c->piece = slab_take(&c->env->slab);
+	if (c->piece == NULL || answer_head(r, rq->head.is_http10, c->keeps_alive,
+	    date_of(c->env), &head, NULL) == -1) {
+		buf_clear(&head);
+		return conn_fail(c, "out of memory");
+	}
+	memcpy(c->piece, buf_data(&head), buf_len(&head)); /* LIMIT_REPLY_HEADERS_BYTES and little */
+	c->piece_off = 0;
+	c->piece_len = buf_len(&head);
+	buf_clear(&head);
+	c->reply_left = r->is_bodyless ? 0 : r->length;
+	c->reply_off = r->off;
+	conn_start_rate(c);
+	c->state = CONN_REPLY;
+	return STEP_AGAIN;
+}
+
+/* How much the next piece may still take. */
+static size_t
+piece_room(const struct conn *c)
+{
+	size_t room = LIMIT_SEND_PIECE_BYTES - c->piece_len;
+
+	return c->reply_left < room ? (size_t)c->reply_left : room;
+}
+
+static void
+piece_grew(struct conn *c, size_t n)
+{
+	c->piece_len += n;
+	c->reply_off += n;
+	c->reply_left -= n;
+}
+
+void
+send_read(struct conn *c)
+{
+	struct reply *r = &c->rq->reply;
+	uint8_t *at = c->piece + c->piece_len;
+	size_t room = piece_room(c), n = 0;
+	struct err e = { 0 };
+
+	if (r->kind == REPLY_FILE) {
+		n = room;
+		(void)file_pread_all(r->fd, at, room, c->reply_off, &e);
+	} else if (r->source.read(r->source.ctx, c->reply_off, at, room, &n, &e) == 0 &&
+	    (n == 0 || n > room)) {
+		err_set(&e, ERR_SYSTEM, "a source gave %zu bytes of %zu", n, room);
+	}
+	c->call_err = e;
+	if (e.class == ERR_NONE)
+		piece_grew(c, n);
+}
+
+/* What the page cache has is taken here; only a disk is worth a thread. */
+static bool
+read_cached(struct conn *c)
+{
+	struct iovec v = { .iov_base = c->piece + c->piece_len, .iov_len = piece_room(c) };
+	ssize_t n;
+
+	if (c->env->has_no_nowait)
+		return false;
+	n = preadv2(c->rq->reply.fd, &v, 1, (off_t)c->reply_off, RWF_NOWAIT);
+	if (n > 0)
+		piece_grew(c, (size_t)n);
+	else if (n == -1 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
+		c->env->has_no_nowait = true;
+	return n > 0;
+}
+
+/* Put the next bytes of the body behind what is in the piece. */
+static enum step
+fill_piece(struct conn *c)
+{
+	struct reply *r = &c->rq->reply;
+	size_t n;
+
+	if (c->piece == NULL) {
+		c->piece = slab_take(&c->env->slab);
+		c->piece_off = c->piece_len = 0;
+		if (c->piece == NULL)
+			return conn_fail(c, "out of memory");
+	}
+	switch (r->kind) {
+	case REPLY_BYTES:
+		n = piece_room(c);
+		memcpy(c->piece + c->piece_len, buf_data(&r->body) + c->reply_off, n);
+		piece_grew(c, n);
+		return STEP_AGAIN;
+	case REPLY_FILE:
+		return read_cached(c) ? STEP_AGAIN : conn_call(c, CALL_READ);
+	case REPLY_SOURCE:
+		return conn_call(c, CALL_READ);
+	case REPLY_NONE:
+		break;
+	}
+	return conn_fail(c, "out of memory");
+}
+
+/* All is sent: the next request, or the end. */
+static enum step
+end_reply(struct conn *c)
+{
+	bool has_unread = c->body_left > 0;
+
+	if (c->rq->reply.source.close != NULL)
+		return conn_call(c, CALL_CLOSE);
+	conn_drop_piece(c);
+	request_end(c, true);
+	if (c->keeps_alive && !has_unread) {
+		c->state = CONN_HEAD;
+		c->deadline_ms = c->env->now_ms +
+		    (c->rq == NULL ? c->env->deadlines->idle_ms : c->env->deadlines->head_ms);
+		return STEP_AGAIN;
+	}
+	wire_finish(&c->wire);
+	c->state = CONN_LINGER;
+	c->received_bytes = 0;
+	c->deadline_ms = c->env->now_ms + c->env->deadlines->linger_ms;
+	return STEP_AGAIN;
+}
+
+/* Move the piece into the wire; the block goes back as soon as it is empty. */
+static enum wire_result
+write_piece(struct conn *c)
+{
+	enum wire_result r;
+	size_t n = 0;
+
+	r = wire_write(&c->wire, c->piece + c->piece_off, c->piece_len - c->piece_off, &n);
+	c->piece_off += n;
+	c->sent_bytes += n;
+	(void)atomic_fetch_add(&c->env->counters->sent_bytes, n);
+	if (c->piece_off == c->piece_len)
+		conn_drop_piece(c);
+	return r;
+}
+
+enum step
+send_reply(struct conn *c)
+{
+	for (;;) {
+		switch (wire_flush(&c->wire)) {
+		case WIRE_OK:
+			break;
+		case WIRE_WRITE:
+			return conn_wait(c, EV_WRITE);
+		case WIRE_READ:
+		case WIRE_CLOSED:
+		case WIRE_BROKEN:
+			return conn_fail(c, "the peer has gone");
+		}
+		if (c->piece == NULL && c->reply_left == 0)
+			return end_reply(c);
+		if (c->reply_left > 0 && piece_room(c) > 0 && c->piece_off == 0 &&
+		    (c->piece == NULL || c->piece_len < LIMIT_SEND_PIECE_BYTES / 2))
+			return fill_piece(c);
+		if (c->turn_pieces++ >= LIMIT_PIECES_PER_TURN)
+			return conn_wait(c, EV_WRITE);
+		switch (write_piece(c)) {
+		case WIRE_OK:
+		case WIRE_WRITE:
+			break;
+		case WIRE_READ:
+			return conn_wait(c, EV_READ);
+		case WIRE_CLOSED:
+		case WIRE_BROKEN:
+			return conn_fail(c, "the peer has gone");
+		}
+	}
+}
