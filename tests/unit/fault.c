@@ -47,6 +47,7 @@ int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int 
 static atomic_long left;
 static atomic_bool fired;
 static atomic_int armed_kind;
+static atomic_bool pretends_sync;
 
 void
 fault_arm(enum fault_kind kind, long nth)
@@ -61,6 +62,12 @@ fault_disarm(void)
 {
 	atomic_store(&left, 0);
 	return atomic_load(&fired);
+}
+
+void
+fault_pretend_sync(bool pretend)
+{
+	atomic_store(&pretends_sync, pretend);
 }
 
 static bool
@@ -147,13 +154,17 @@ __wrap_pwrite64(int fd, const void *bytes, size_t len, off_t off)
 int
 __wrap_fsync(int fd)
 {
-	return fails(FAULT_FSYNC, EIO) ? -1 : __real_fsync(fd);
+	if (fails(FAULT_FSYNC, EIO))
+		return -1;
+	return atomic_load(&pretends_sync) ? 0 : __real_fsync(fd);
 }
 
 int
 __wrap_fdatasync(int fd)
 {
-	return fails(FAULT_FSYNC, EIO) ? -1 : __real_fdatasync(fd);
+	if (fails(FAULT_FSYNC, EIO))
+		return -1;
+	return atomic_load(&pretends_sync) ? 0 : __real_fdatasync(fd);
 }
 
 int

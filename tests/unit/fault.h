@@ -30,4 +30,7 @@ void fault_arm(enum fault_kind kind, long nth);
 /* Nothing fails any more.  Whether the armed fault has fired. */
 bool fault_disarm(void);
 
+/* fsync and fdatasync only pretend (and can still fail): for tests that save many files. */
+void fault_pretend_sync(bool pretend);
+
 #endif
