@@ -97,7 +97,6 @@ reply_status_of(enum err_class class, bool has_identity)
 	case ERR_DENIED: return has_identity ? 403 : 401;
 	case ERR_CONFLICT: return 409;
 	case ERR_BUSY: return 503;
-	case ERR_WITHHELD: return 404;
 	case ERR_NETWORK: return 502;
 	case ERR_WITHHELD: return 502; /* of another hub, seen from this one */
 	case ERR_SYSTEM: return 500;
