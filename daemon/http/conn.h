@@ -126,7 +126,8 @@ struct conn {
 	uint64_t moved_base;          /* the same when body or reply began */
 
 	struct conn_request *rq;      /* owned; NULL while idle */
-	uint8_t *piece;               /* owned (slab): upload on its way to sink, reply on its way out */
+	/* owned (slab): upload on its way to sink, reply on its way out */
+	uint8_t *piece;
 	size_t piece_off, piece_len;
 	uint64_t body_left;           /* of the request: not yet received */
 	uint64_t reply_left;          /* of the reply: not yet in a piece */

@@ -41,7 +41,8 @@ send_begin(struct conn *c)
 		buf_clear(&head);
 		return conn_fail(c, "out of memory");
 	}
-	memcpy(c->piece, buf_data(&head), buf_len(&head)); /* LIMIT_REPLY_HEADERS_BYTES and little */
+	/* LIMIT_REPLY_HEADERS_BYTES and little */
+	memcpy(c->piece, buf_data(&head), buf_len(&head));
 	c->piece_off = 0;
 	c->piece_len = buf_len(&head);
 	buf_clear(&head);

@@ -241,7 +241,8 @@ reload(struct server *s)
 	if (trial != NULL) {
 		for (unsigned i = 0; i < s->n_workers; i++)
 			worker_reload(s->workers[i].worker, certs);
-		log_note(LOG_LEVEL_INFO, "reloaded", "new connections use the certificates on disk");
+		log_note(LOG_LEVEL_INFO, "reloaded",
+		    "new connections use the certificates on disk");
 	} else {
 		log_failure(LOG_LEVEL_ERROR, "reload-failed", &e);
 	}
@@ -395,7 +396,8 @@ server_new(const struct server_config *config, const struct service *service,
 	struct server *s;
 
 	if (config->n_listen > LIMIT_LISTEN)
-		return err_set(e, ERR_BAD_INPUT, "more than %u addresses to listen on", LIMIT_LISTEN);
+		return err_set(e, ERR_BAD_INPUT, "more than %u addresses to listen on",
+		    LIMIT_LISTEN);
 	if (route_check(service->routes, service->n_routes, e) == -1 ||
 	    route_check(service->local_routes, service->n_local_routes, e) == -1)
 		return -1;
@@ -467,7 +469,8 @@ server_reload(struct server *server)
 void
 server_stats(const struct server *server, struct server_stats *out)
 {
-	struct server *s = (struct server *)(uintptr_t)server; /* atomics are read, nothing changes */
+	/* atomics are read, nothing changes */
+	struct server *s = (struct server *)(uintptr_t)server;
 
 	*out = (struct server_stats){
 		.connections = atomic_load(&s->n_connections),

@@ -28,7 +28,8 @@ struct worker_setup {
 	struct conn_counters *counters;
 	struct tls_tickets *tickets;
 	void *owner;
-	void (*on_gone)(void *owner, const struct sockaddr_storage *peer); /* in the worker's thread */
+	/* in the worker's thread */
+	void (*on_gone)(void *owner, const struct sockaddr_storage *peer);
 	struct mailbox *ended_box;       /* gets ended when the thread is about to return */
 	struct mail *ended;
 };

@@ -805,7 +805,8 @@ a_channel_needs_its_threshold_of_different_keys(void **state)
 	memrepo_finish(r, META_TARGETS, targets);
 	publish_release(w, 1);
 	accepts(w);
-	role_refused(w, ERR_UNTRUSTED, "gd.ip version 1: signed by 1 of the keys that may sign it, 2 must");
+	role_refused(w, ERR_UNTRUSTED,
+	    "gd.ip version 1: signed by 1 of the keys that may sign it, 2 must");
 
 	OK(role_new(META_TARGETS, meta_claim_peek(r->channel), w->now, &again, NULL));
 	memrepo_publish(r, again, "gd.ip", both, 1, &r->channel);
@@ -904,7 +905,8 @@ every_failing_write_leaves_the_old_file_or_the_new_one(void **state)
 	publish_release(w, 1);
 	memrepo_root(w->repo);
 	assert_int_equal(break_every(w, FAULT_WRITE), 5);
-	assert_int_equal(break_every(w, FAULT_FSYNC), 10); /* five files, five times their directory */
+	/* five files, five times their directory */
+	assert_int_equal(break_every(w, FAULT_FSYNC), 10);
 	assert_int_equal(break_every(w, FAULT_RENAME), 5);
 }
 

@@ -52,7 +52,8 @@ target(struct draft *d, const char *name, int length, char digit, const char *cu
 
 	memset(hex, digit, 64);
 	hex[64] = '\0';
-	add(d, "%s\"%s\":{%s\"hashes\":{\"sha256\":\"%s\"},\"length\":%d}", d->has_target ? "," : "",
+	add(d, "%s\"%s\":{%s\"hashes\":{\"sha256\":\"%s\"},\"length\":%d}", d->has_target
+	    ? "," : "",
 	    name, custom, hex, length);
 	d->has_target = true;
 }
@@ -256,7 +257,8 @@ everything_else_stays_as_it_was(void **state)
 static void
 only_names_of_the_channel_are_targets(void **state)
 {
-	static const char *const names[] = { "gd.tax/marks/1/record.json", "x", "gd.ip/marks/1/other",
+	static const char *const names[] =
+	    { "gd.tax/marks/1/record.json", "x", "gd.ip/marks/1/other",
 		"gd.ip/marks/01/record.json" };
 	struct rolecheck_role new;
 

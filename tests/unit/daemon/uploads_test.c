@@ -276,7 +276,8 @@ anothers_upload_is_not_there(void **s)
 
 	(void)s;
 	assert_int_equal(uploads_look(uploads, u.id, "sh", &now, &theirs_e), -1);
-	assert_int_equal(uploads_look(uploads, "00000000000000000000000000000000", "sh", &now, &none),
+	assert_int_equal(uploads_look(uploads, "00000000000000000000000000000000", "sh", &now,
+	    &none),
 	    -1);
 	assert_int_equal(theirs_e.class, ERR_NOT_FOUND);
 	assert_string_equal(theirs_e.text, none.text);
