@@ -118,8 +118,8 @@ refuse_method(struct conn *c)
 	for (int m = METHOD_GET; m <= METHOD_DELETE; m++)
 		if (c->rq->hold.match.allow & (1u << m))
 			(void)snprintf(allow + strlen(allow), sizeof(allow) - strlen(allow), "%s%s",
-			    *allow == '\0' ? "" : ", ", exchange_method_name((enum
-			    *exchange_method)m));
+			    *allow == '\0' ? "" : ", ",
+			    exchange_method_name((enum exchange_method)m));
 	if (reply_header(x, "Allow", allow, NULL) == -1)
 		return conn_fail(c, "out of memory");
 	return send_begin(c);
@@ -436,8 +436,8 @@ log_request(const struct conn *c, int status, bool is_whole)
 	if (x->who[0] != '\0')
 		log_text(&l, "who", x->who);
 	log_text(&l, "method", exchange_method_name(x->method));
-	log_text(&l, "path", x->route != NULL &&
-	    x->route->hides_path ? x->route->pattern : x->path);
+	log_text(&l, "path",
+	    x->route != NULL && x->route->hides_path ? x->route->pattern : x->path);
 	log_number(&l, "status", status);
 	log_number(&l, "bytes", (int64_t)c->sent_bytes);
 	log_number(&l, "ms", (int64_t)(c->env->now_ms - c->began_ms));
