@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clients/kebao/channel.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/base/limits.h"
+#include "catalog/repo/objpath.h"
+
+#define SIGNERS_MOST 16u
+
+int
+channel_open(struct channel *c, struct trust *trust, const struct trust_source *source,
+    const char *id, int64_t now, struct err *e)
+{
+	struct err mine = { 0 };
+
+	*c = (struct channel){ .trust = trust, .id = id };
+	c->delegation = meta_find_role(trust_targets(trust), id);
+	if (c->delegation == NULL)
+		return err_set(e, ERR_NOT_FOUND, "the hub has no channel %s, or its keys are not signed"
+		    " yet", id);
+	if (trust_role(trust, source, id, now, &c->role, &mine) == 0)
+		return 0;
+	c->role = NULL;
+	if (mine.class == ERR_NOT_FOUND)
+		return 0;
+	if (e != NULL)
+		*e = mine;
+	return -1;
+}
+
+static bool
+may_sign(const struct channel *c, const struct key *key)
+{
+	const struct meta *targets = trust_targets(c->trust);
+
+	for (size_t i = 0; i < c->delegation->n_keyids; i++) {
+		const struct key *k = meta_find_key(targets, c->delegation->keyids[i]);
+
+		if (k != NULL && key_is_same(k, key))
+			return true;
+	}
+	return false;
+}
+
+int
+channel_check_keys(const struct channel *c, struct sign_key *const *keys, size_t n,
+    struct err *e)
+{
+	int64_t good = 0;
+
+	if (n > SIGNERS_MOST)
+		return err_set(e, ERR_BAD_INPUT, "more than %u keys", SIGNERS_MOST);
+	for (size_t i = 0; i < n; i++) {
+		if (!may_sign(c, sign_public(keys[i])))
+			return err_set(e, ERR_DENIED, "key %s may not sign for channel %s",
+			    key_id(sign_public(keys[i])), c->id);
+		good++;
+		for (size_t k = 0; k < i; k++)
+			if (key_is_same(sign_public(keys[i]), sign_public(keys[k])))
+				return err_set(e, ERR_BAD_INPUT, "key %s was given twice",
+				    key_id(sign_public(keys[i])));
+	}
+	if (good < c->delegation->threshold)
+		return err_set(e, ERR_DENIED, "channel %s wants the signatures of %" PRId64 " keys, %"
+		    PRId64 " were given", c->id, c->delegation->threshold, good);
+	return 0;
+}
+
+/* The target as an object of this course, or false. */
+static bool
+is_of_course(const struct channel *c, const struct meta_target *target, const char *course,
+    struct objpath *p)
+{
+	return objpath_parse_target(p, target->path, NULL) == 0 && strcmp(p->channel, c->id) == 0 &&
+	    strcmp(p->course, course) == 0;
+}
+
+const struct meta_target *
+channel_newest(const struct channel *c, const char *course, uint32_t *release)
+{
+	const struct meta_target *newest = NULL;
+
+	*release = 0;
+	for (size_t i = 0; c->role != NULL && i < c->role->n_targets; i++) {
+		const struct meta_target *target = &c->role->targets[i];
+		struct objpath p;
+
+		if (is_of_course(c, target, course, &p) && p.kind == OBJPATH_RECORD &&
+		    p.release > *release) {
+			*release = p.release;
+			newest = target;
+		}
+	}
+	return newest;
+}
+
+/* How many live releases of the course are newer than this one. */
+static unsigned
+n_newer(const struct channel *c, const struct objpath *than)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->role->n_targets; i++) {
+		const struct meta_target *target = &c->role->targets[i];
+		struct objpath p;
+
+		if (is_of_course(c, target, than->course, &p) && p.kind == OBJPATH_RECORD &&
+		    p.release > than->release && !json_is(json_member(target->custom, "withdrawn")))
+			n++;
+	}
+	return n;
+}
+
+/* What the new release puts out of the role: the bundle before it, and records too old. */
+static void
+drop_old(const struct channel *c, const char *course, struct role *next)
+{
+	for (size_t i = 0; c->role != NULL && i < c->role->n_targets; i++) {
+		const struct meta_target *target = &c->role->targets[i];
+		struct objpath p;
+
+		if (!is_of_course(c, target, course, &p))
+			continue;
+		if (p.kind == OBJPATH_BUNDLE)
+			role_drop_target(next, target->path);
+		else if (!json_is(json_member(target->custom, "withdrawn")) &&
+		    n_newer(c, &p) + 2 > LIMIT_LIVE_RELEASES)
+			role_drop_target(next, target->path);
+	}
+}
+
+static void
+put_release(const struct channel_release *release, struct role *next)
+{
+	const struct record *r = release->record;
+	struct objpath p = { .kind = OBJPATH_RECORD, .release = r->release };
+	struct json_at nowhere = { NULL, NULL };
+	char path[OBJPATH_SIZE];
+	struct digest sha256;
+
+	memcpy(p.channel, r->channel, sizeof(p.channel));
+	memcpy(p.course, r->course, sizeof(p.course));
+	digest_of(&sha256, buf_data(release->record_bytes), buf_len(release->record_bytes));
+	objpath_build_target(path, &p);
+	role_set_target(next, path, buf_len(release->record_bytes), &sha256, nowhere);
+	p.kind = OBJPATH_BUNDLE;
+	objpath_build_target(path, &p);
+	role_set_target(next, path, r->tar.len, &r->tar.sha256, nowhere);
+}
+
+int
+channel_next(const struct channel *c, const struct channel_release *release,
+    struct sign_key *const *keys, size_t n, struct buf *out, struct err *e)
+{
+	struct role_signer signers[SIGNERS_MOST];
+	struct role *next = NULL;
+	int rc;
+
+	if (channel_check_keys(c, keys, n, e) == -1 ||
+	    role_new(META_TARGETS, c->role, release->now, &next, e) == -1)
+		return -1;
+	drop_old(c, release->record->course, next);
+	put_release(release, next);
+	for (size_t i = 0; i < n; i++)
+		signers[i] = sign_signer(keys[i]);
+	rc = role_file(next, signers, n, out, e);
+	role_free(next);
+	return rc;
+}

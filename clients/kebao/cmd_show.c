@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <time.h>
+
+#include "catalog/repo/record.h"
+#include "clients/kebao/catalogue.h"
+#include "clients/kebao/cmd.h"
+#include "clients/kebao/release.h"
+#include "clients/kebao/session.h"
+#include "clients/kebao/text.h"
+
+static void
+say_texts(const struct cli *cli, enum message line, const struct record_texts *texts)
+{
+	for (size_t i = 0; i < texts->n_items; i++)
+		CLI_SAY(cli, line, texts->items[i].lang, texts->items[i].text);
+}
+
+static void
+say_list(const struct cli *cli, enum message line, const struct record_list *list)
+{
+	for (size_t i = 0; i < list->n_items; i++)
+		CLI_SAY(cli, line, list->items[i]);
+}
+
+/* 45 minutes are one 学时; a tenth is as exact as anybody counts. */
+static void
+say_minutes(const struct cli *cli, uint32_t minutes)
+{
+	struct text n;
+	char lessons[24];
+
+	(void)snprintf(lessons, sizeof(lessons), "%.1f", minutes / 45.0);
+	CLI_SAY(cli, MSG_SHOW_MINUTES, text_number(&n, minutes), lessons);
+}
+
+static void
+say(const struct session *s, const struct record *r, bool is_held)
+{
+	const struct cli *cli = s->cli;
+	struct library_name full = { .release = r->release };
+	char path[LIBRARY_PATH_SIZE], sha256[DIGEST_HEX_LEN + 1];
+	struct text release, files, bytes, when;
+
+	(void)snprintf(full.channel, sizeof(full.channel), "%s", r->channel);
+	(void)snprintf(full.course, sizeof(full.course), "%s", r->course);
+	CLI_SAY(cli, MSG_SHOW_HEAD, r->channel, r->course, text_number(&release, r->release),
+	    r->label);
+	say_texts(cli, MSG_SHOW_TITLE, &r->title);
+	say_texts(cli, MSG_SHOW_SUMMARY, &r->summary);
+	say_texts(cli, MSG_SHOW_NOTES, &r->notes);
+	CLI_SAY(cli, MSG_SHOW_FIELD, r->field);
+	say_list(cli, MSG_SHOW_LANGUAGE, &r->languages);
+	if (r->study_minutes > 0)
+		say_minutes(cli, r->study_minutes);
+	say_list(cli, MSG_SHOW_LECTURER, &r->lecturers);
+	if (r->rights != NULL)
+		CLI_SAY(cli, MSG_SHOW_RIGHTS, r->rights);
+	CLI_SAY(cli, MSG_SHOW_FILES, text_number(&files, r->n_files), text_bytes(&bytes, r->file_bytes),
+	    text_time(&when, r->published_at));
+	digest_hex(sha256, &r->tar.sha256);
+	CLI_SAY(cli, MSG_SHOW_TAR, sha256);
+	library_path(path, LIBRARY_FILES, &full);
+	if (is_held)
+		CLI_SAY(cli, MSG_SHOW_HELD, home_path(s->home), path);
+	else
+		CLI_SAY(cli, MSG_SHOW_NOT_HELD);
+}
+
+/* The newest held release that the word means. */
+static const struct library_name *
+find_held(const struct library *l, const char *word)
+{
+	for (size_t i = 0; i < l->n_held; i++)
+		if (library_matches(word, &l->held[i]))
+			return &l->held[i];
+	return NULL;
+}
+
+static int
+find_offer(const struct session *s, const char *word, struct record **out, struct err *e)
+{
+	struct catalogue *c = NULL;
+	int rc = -1;
+
+	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &c, e) == -1)
+		return -1;
+	for (size_t i = 0; i < catalogue_n_offers(c) && *out == NULL; i++) {
+		const struct catalogue_offer *offer = catalogue_offer(c, i);
+		const struct release_want want = {
+			.name = &offer->name, .trust = catalogue_trust(c), .target = offer->record,
+		};
+
+		if (!library_matches(word, &offer->name))
+			continue;
+		rc = release_record(s->home, NULL, &want, out, e);
+		goto out;
+	}
+	(void)err_set(e, ERR_NOT_FOUND, "no course %s is held or was offered at the last check", word);
+out:
+	catalogue_close(c);
+	return rc;
+}
+
+static enum status
+show(const struct session *s, const char *word)
+{
+	struct library library = { NULL, 0 };
+	const struct library_name *held = NULL;
+	struct record *record = NULL;
+	struct err e = { 0 };
+	enum status status = STATUS_OK;
+	int rc = library_load(s->home, &library, &e);
+
+	if (rc == 0)
+		held = find_held(&library, word);
+	if (rc == 0 && held != NULL)
+		rc = release_held_record(s->home, held, &record, &e);
+	else if (rc == 0)
+		rc = find_offer(s, word, &record, &e);
+	if (rc == -1)
+		status = cli_fail(s->cli, &e);
+	else
+		say(s, record, held != NULL);
+	record_free(record);
+	library_clear(&library);
+	return status;
+}
+
+enum status
+cmd_show(struct cli *cli, int argc, char *const *argv)
+{
+	const struct cli_usage usage = { NULL, 1, 1, MSG_USAGE_SHOW };
+	struct args_list words;
+	struct session s;
+	enum status status = cli_parse(cli, &usage, argc, argv, &words);
+
+	if (status != STATUS_OK || cli->is_help)
+		return status;
+	status = session_open_offline(&s, cli);
+	if (status != STATUS_OK)
+		return status;
+	status = show(&s, words.words[0]);
+	session_close(&s);
+	return status;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clients/kebao/download.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "catalog/repo/frame.h"
+#include "catalog/repo/objpath.h"
+#include "clients/kebao/interrupt.h"
+
+#define LOOKS 3 /* at the hint: the first, one after a repack, one for luck */
+
+/* One range under way. */
+struct cursor {
+	const struct download *d;
+	const struct ranges_place *places; /* of this range, in order of offset */
+	size_t n_places;
+	size_t at;                /* the place being filled */
+	uint64_t pos;             /* in the pack, of the next byte */
+	uint32_t have;            /* bytes of the present frame in stored */
+	uint8_t *stored;          /* LIMIT_FRAME_STORED_BYTES */
+	uint8_t *content;         /* LIMIT_FRAME_BYTES */
+	struct frame_coder *coder;
+	struct err bad;           /* first frame that was not what is signed */
+	size_t n_bad;
+	uint64_t done_bytes;      /* of all ranges, for the display */
+	uint64_t total_bytes;
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int
+download_hint(struct transfer *t, const struct library_name *name, const struct digest *index,
+    uint32_t n_frames, struct hint **out, struct err *e)
+{
+	char path[OBJPATH_SIZE + 1] = "/";
+	struct buf bytes = BUF_INIT;
+	struct hint *hint = NULL;
+	int rc = -1;
+
+	objpath_hint(path + 1, name->channel, name->course, name->release);
+	if (transfer_load(t, path, LIMIT_HINT_BYTES, &bytes, e) == -1)
+		goto out;
+	if (hint_parse(buf_data(&bytes), buf_len(&bytes), &hint, e) == -1 ||
+	    hint_matches(hint, index, n_frames == 0 ? hint_n_frames(hint) : n_frames, e) == -1) {
+		err_within(e, "%s", path);
+		if (e != NULL && e->class == ERR_UNTRUSTED)
+			e->class = ERR_BAD_INPUT; /* nobody signed it: no more than nonsense */
+		goto out;
+	}
+	*out = hint;
+	hint = NULL;
+	rc = 0;
+out:
+	hint_free(hint);
+	buf_clear(&bytes);
+	return rc;
+}
+
+int
+download_places(const struct hint *hint, const uint32_t *frames, size_t n,
+    struct ranges_place **out, struct err *e)
+{
+	struct ranges_place *places = calloc(n + 1, sizeof(*places));
+
+	if (places == NULL)
+		return err_nomem(e);
+	for (size_t i = 0; i < n; i++) {
+		struct hint_place p;
+
+		hint_place(hint, frames[i], &p);
+		places[i] = (struct ranges_place){
+			.frame = frames[i], .pack = p.pack, .stored_len = p.stored_len, .off = p.off,
+		};
+	}
+	*out = places;
+	return 0;
+}
+
+uint64_t
+download_stored_bytes(const struct hint *hint)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < hint_n_frames(hint); i++) {
+		struct hint_place p;
+
+		hint_place(hint, i, &p);
+		sum += p.stored_len;
+	}
+	return sum;
+}
+
+/* A whole stored frame is here: through the gate.  A wrong one is counted, and may come again. */
+static int
+give_frame(struct cursor *c, struct err *e)
+{
+	const struct ranges_place *p = &c->places[c->at];
+	struct index_frame f;
+	struct err mine = { 0 };
+
+	index_frame(c->d->index, p->frame, &f);
+	if (frame_unpack(c->coder, c->stored, p->stored_len, c->content, f.len, &mine) == 0 &&
+	    tree_frame(c->d->tree, p->frame, c->content, f.len, &mine) == 0)
+		return 0;
+	if (mine.class != ERR_BAD_INPUT) { /* the tree is good for nothing now */
+		if (e != NULL)
+			*e = mine;
+		return -1;
+	}
+	if (c->n_bad++ == 0)
+		c->bad = mine;
+	return 0;
+}
+
+static int
+on_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+	struct cursor *c = ctx;
+	const uint8_t *in = bytes;
+
+	c->done_bytes += len;
+	if (c->d->on_progress != NULL)
+		c->d->on_progress(c->d->ctx, c->done_bytes, c->total_bytes);
+	while (len > 0 && c->at < c->n_places) {
+		const struct ranges_place *p = &c->places[c->at];
+		size_t n;
+
+		if (c->pos < p->off) { /* a gap */
+			n = p->off - c->pos < len ? (size_t)(p->off - c->pos) : len;
+		} else {
+			n = p->stored_len - c->have < len ? p->stored_len - c->have : len;
+			memcpy(c->stored + c->have, in, n);
+			c->have += (uint32_t)n;
+		}
+		in += n;
+		len -= n;
+		c->pos += n;
+		if (c->have == p->stored_len) {
+			if (give_frame(c, e) == -1)
+				return -1;
+			c->at++;
+			c->have = 0;
+		}
+	}
+	return 0;
+}
+
+static int
+run_ranges(struct cursor *c, const struct hint *hint, const struct ranges *ranges,
+    const struct ranges_place *places, struct err *e)
+{
+	for (size_t i = 0; i < ranges->n; i++) {
+		const struct ranges_range *r = &ranges->items[i];
+		char path[OBJPATH_SIZE + 1] = "/";
+
+		if (interrupt_check(e) == -1)
+			return -1;
+		c->places = places + r->first;
+		c->n_places = r->count;
+		c->at = 0;
+		c->have = 0;
+		c->pos = r->off;
+		objpath_pack(path + 1, c->d->name->channel, hint_pack(hint, r->pack));
+		if (transfer_range(c->d->transfer, path, r->off, r->len, on_bytes, c, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* One look at the hint and all that follows from it. */
+static int
+look(struct cursor *c, struct download_figures *out, struct err *e)
+{
+	const struct download *d = c->d;
+	struct ranges ranges = { NULL, 0, 0 };
+	struct ranges_place *places = NULL;
+	struct hint *hint = NULL;
+	uint64_t content_bytes;
+	const uint32_t *need;
+	size_t n;
+	int rc = -1;
+
+	if (download_hint(d->transfer, d->name, &d->record->index.sha256, index_n_frames(d->index),
+	    &hint, e) == -1)
+		goto out;
+	out->stored_bytes = download_stored_bytes(hint);
+	need = tree_plan(d->tree, &n, &content_bytes);
+	if (download_places(hint, need, n, &places, e) == -1 ||
+	    ranges_plan(places, n, RANGES_GAP_BYTES, &ranges, e) == -1)
+		goto out;
+	out->asked_bytes += ranges.total_bytes;
+	out->n_ranges += ranges.n;
+	c->done_bytes = 0;
+	c->total_bytes = ranges.total_bytes;
+	rc = run_ranges(c, hint, &ranges, places, e);
+out:
+	ranges_clear(&ranges);
+	free(places);
+	hint_free(hint);
+	return rc;
+}
+
+/* What another look may mend: frames that were wrong, packs or ranges that are not there. */
+static bool
+may_mend(const struct err *e)
+{
+	return e->class == ERR_NOT_FOUND || e->class == ERR_BAD_INPUT;
+}
+
+/* For good: what cannot be believed after several looks is not just malformed. */
+static int
+give_up(const struct cursor *c, struct err *why, struct err *e)
+{
+	if (why->class == ERR_BAD_INPUT)
+		why->class = ERR_UNTRUSTED;
+	err_within(why, "%s/%s release %u", c->d->name->channel, c->d->name->course,
+	    c->d->name->release);
+	if (e != NULL)
+		*e = *why;
+	return -1;
+}
+
+static int
+fill(struct cursor *c, struct download_figures *out, struct err *e)
+{
+	for (int n = 1;; n++) {
+		struct err mine = { 0 };
+		uint64_t bytes;
+		size_t left = 0;
+		int rc;
+
+		c->n_bad = 0;
+		rc = look(c, out, &mine);
+		if (rc == 0)
+			(void)tree_plan(c->d->tree, &left, &bytes);
+		if (rc == 0 && left == 0)
+			return 0;
+		if (rc == 0 && c->n_bad > 0)
+			mine = c->bad;
+		else if (rc == 0)
+			(void)err_set(&mine, ERR_BAD_INPUT, "%zu frames did not come", left);
+		if (n == LOOKS || !may_mend(&mine))
+			return give_up(c, &mine, e);
+	}
+}
+
+int
+download_frames(const struct download *d, struct download_figures *out, struct err *e)
+{
+	struct cursor c = { .d = d };
+	int64_t began = now_ms();
+	int rc = -1;
+
+	memset(out, 0, sizeof(*out));
+	c.stored = malloc(LIMIT_FRAME_STORED_BYTES);
+	c.content = malloc(LIMIT_FRAME_BYTES);
+	if (c.stored == NULL || c.content == NULL) {
+		(void)err_nomem(e);
+		goto out;
+	}
+	c.coder = frame_coder_new(e);
+	if (c.coder == NULL)
+		goto out;
+	rc = fill(&c, out, e);
+	out->elapsed_ms = (uint64_t)(now_ms() - began);
+out:
+	frame_coder_free(c.coder);
+	free(c.stored);
+	free(c.content);
+	return rc;
+}

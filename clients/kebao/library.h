@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this home holds.  A release is held when library/<channel>/<course>/<N>/
+ * is there, which only happens by one rename of files that were verified, after
+ * its record and index are in meta/.
+ */
+#ifndef KEBAO_CLIENTS_KEBAO_LIBRARY_H
+#define KEBAO_CLIENTS_KEBAO_LIBRARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "catalog/base/err.h"
+#include "catalog/repo/ids.h"
+#include "clients/kebao/home.h"
+
+struct library_name {
+	char channel[IDS_SIZE];
+	char course[IDS_SIZE];
+	uint32_t release;
+};
+
+/* Sorted by channel, course, then release, newest first. */
+struct library {
+	struct library_name *held; /* owned */
+	size_t n_held;
+};
+
+/* Names that are none of ours are passed over.  The caller calls library_clear(). */
+int library_load(const struct home *h, struct library *out, struct err *e)
+    __attribute__((warn_unused_result));
+void library_clear(struct library *l);
+
+/* The newest held release of a course, or NULL. */
+const struct library_name *library_newest(const struct library *l, const char *channel,
+    const char *course);
+bool library_has(const struct library *l, const struct library_name *name);
+bool library_has_channel(const struct library *l, const char *channel);
+
+/* "library/gd.ip/trademark/2" and its like below the home; out has LIBRARY_PATH_SIZE bytes. */
+#define LIBRARY_PATH_SIZE (2 * IDS_SIZE + 48)
+enum library_place { LIBRARY_FILES, LIBRARY_META, LIBRARY_WORK };
+void library_path(char *out, enum library_place place, const struct library_name *name);
+
+/* Make the staged release visible: one rename, then durable. */
+int library_reveal(const struct home *h, const struct library_name *name, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Take a release out of sight at once, then remove it with its meta. */
+int library_remove(const struct home *h, const struct library_name *name, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* Remove what interrupted removals left.  Called with the lock held. */
+int library_tidy(const struct home *h, struct err *e) __attribute__((warn_unused_result));
+
+/* Order of struct library. */
+int library_compare(const struct library_name *a, const struct library_name *b);
+
+/*
+ * "channel/course", "channel/course/N" or "course" as people type it: whether it means
+ * this release.
+ */
+bool library_matches(const char *word, const struct library_name *name);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clients/kebao/status.h"
+
+#include <errno.h>
+
+enum status
+status_of(const struct err *e)
+{
+	if (e->sys == ENOSPC || e->sys == EDQUOT)
+		return STATUS_SPACE;
+	if (e->sys == EINTR)
+		return STATUS_INTERRUPTED;
+	switch (e->class) {
+	case ERR_NONE:
+		return STATUS_OK;
+	case ERR_BAD_INPUT:
+		return STATUS_BAD_INPUT;
+	case ERR_UNTRUSTED:
+		return STATUS_UNTRUSTED;
+	case ERR_NOT_FOUND:
+		return STATUS_NOT_FOUND;
+	case ERR_DENIED:
+		return STATUS_DENIED;
+	case ERR_CONFLICT:
+		return STATUS_CONFLICT;
+	case ERR_WITHHELD:
+		return STATUS_WITHHELD;
+	case ERR_BUSY:
+		return STATUS_BUSY;
+	case ERR_NETWORK:
+		return STATUS_NETWORK;
+	case ERR_SYSTEM:
+		return STATUS_ERROR;
+	}
+	return STATUS_ERROR;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clients/kebao/update.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "catalog/base/file.h"
+#include "catalog/repo/index.h"
+#include "catalog/repo/record.h"
+#include "catalog/repo/tree.h"
+#include "clients/kebao/download.h"
+#include "clients/kebao/interrupt.h"
+#include "clients/kebao/novelty.h"
+#include "clients/kebao/release.h"
+
+#define OLDS 2                  /* releases whose frames are reused: each costs its index in memory */
+#define SPARE_BYTES (16u << 20) /* of the disk, left to whoever else uses it */
+#define TELLING_BYTES (256u << 10) /* less says nothing about the speed of a line */
+
+/* A release under way. */
+struct work {
+	const struct update *u;
+	struct record *record;
+	struct index *index;
+	struct index *old_index[OLDS];
+	struct tree_old olds[OLDS];
+	size_t n_olds;
+	int dirfd; /* of the staging directory */
+	struct tree *tree;
+};
+
+/* --- what is known before --- */
+
+static int
+load_wanted(struct work *w, struct err *e)
+{
+	const struct update *u = w->u;
+	const struct release_want want = {
+		.name = &u->offer->name, .trust = catalogue_trust(u->catalogue),
+		.target = u->offer->record,
+	};
+
+	if (release_record(u->home, u->transfer, &want, &w->record, e) == -1)
+		return -1;
+	return release_index(u->home, u->transfer, &u->offer->name, w->record, &w->index, e);
+}
+
+/* A held release to take from; one whose index is damaged is passed over. */
+static int
+add_old(struct work *w, const struct library_name *name, struct err *e)
+{
+	const struct update *u = w->u;
+	struct record *record = NULL;
+	struct index *ix = NULL;
+	char path[LIBRARY_PATH_SIZE];
+	int fd;
+
+	if (release_held_record(u->home, name, &record, NULL) == -1)
+		return 0;
+	if (release_index(u->home, NULL, name, record, &ix, NULL) == -1) {
+		record_free(record);
+		return 0;
+	}
+	record_free(record);
+	library_path(path, LIBRARY_FILES, name);
+	fd = openat(home_dirfd(u->home), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1) {
+		index_free(ix);
+		return errno == ENOENT ? 0 : err_errno(e, "%s/%s", home_path(u->home), path);
+	}
+	w->old_index[w->n_olds] = ix;
+	w->olds[w->n_olds].dirfd = fd;
+	w->olds[w->n_olds].index = ix;
+	w->n_olds++;
+	return 0;
+}
+
+static bool
+is_same_course(const struct library_name *a, const struct library_name *b)
+{
+	return strcmp(a->channel, b->channel) == 0 && strcmp(a->course, b->course) == 0;
+}
+
+static int
+load_olds(struct work *w, struct err *e)
+{
+	const struct library *l = w->u->library;
+
+	for (size_t i = 0; i < l->n_held && w->n_olds < OLDS; i++)
+		if (is_same_course(&l->held[i], &w->u->offer->name) &&
+		    add_old(w, &l->held[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+static void
+work_clear(struct work *w)
+{
+	tree_free(w->tree);
+	for (size_t i = 0; i < w->n_olds; i++) {
+		(void)close(w->olds[i].dirfd); /* only a handle */
+		index_free(w->old_index[i]);
+	}
+	if (w->dirfd != -1)
+		(void)close(w->dirfd); /* only a handle */
+	index_free(w->index);
+	record_free(w->record);
+}
+
+/* --- staging --- */
+
+static void
+on_look(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
+{
+	const struct update *u = ctx;
+
+	if (u->on_progress != NULL)
+		u->on_progress(u->ctx, MSG_DOING_LOOK, done_bytes, total_bytes);
+}
+
+static void
+on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
+{
+	const struct update *u = ctx;
+
+	if (u->on_progress != NULL)
+		u->on_progress(u->ctx, MSG_DOING_FETCH, done_bytes, total_bytes);
+}
+
+static int
+check_space(const struct work *w, uint64_t need_bytes, struct err *e)
+{
+	uint64_t room;
+
+	if (file_free_bytes(w->dirfd, &room, e) == -1)
+		return -1;
+	if (room >= need_bytes && room - need_bytes >= SPARE_BYTES)
+		return 0;
+	(void)err_set(e, ERR_SYSTEM, "%s: %" PRIu64 " MiB are needed and %" PRIu64 " MiB are free",
+	    home_path(w->u->home), ((need_bytes + SPARE_BYTES) >> 20) + 1, room >> 20);
+	if (e != NULL)
+		e->sys = ENOSPC;
+	return -1;
+}
+
+static int
+stage(struct work *w, struct err *e)
+{
+	const struct tree_options opt = {
+		.olds = w->olds, .n_olds = w->n_olds, .cancel = interrupt_flag(),
+		.on_progress = on_look, .ctx = (void *)w->u,
+	};
+	char path[LIBRARY_PATH_SIZE];
+	uint64_t need_bytes;
+	size_t n;
+
+	library_path(path, LIBRARY_WORK, &w->u->offer->name);
+	w->dirfd = home_open_dir(w->u->home, path, e);
+	if (w->dirfd == -1 || tree_open(w->dirfd, w->index, &opt, &w->tree, e) == -1)
+		return -1;
+	(void)tree_plan(w->tree, &n, &need_bytes);
+	return n == 0 ? 0 : check_space(w, need_bytes, e);
+}
+
+static int
+download(struct work *w, struct update_figures *out, struct err *e)
+{
+	const struct download d = {
+		.transfer = w->u->transfer, .name = &w->u->offer->name, .record = w->record,
+		.index = w->index, .tree = w->tree, .on_progress = on_download, .ctx = (void *)w->u,
+	};
+	struct download_figures f;
+
+	if (download_frames(&d, &f, e) == -1)
+		return -1;
+	out->full_bytes = f.stored_bytes;
+	if (f.asked_bytes >= TELLING_BYTES && f.elapsed_ms > 0)
+		out->bytes_per_second = f.asked_bytes * 1000 / f.elapsed_ms;
+	return 0;
+}
+
+/* Releases before the new one, out of sight and away. */
+static int
+remove_olds(const struct update *u, struct err *e)
+{
+	const struct library *l = u->library;
+
+	for (size_t i = 0; i < l->n_held; i++)
+		if (is_same_course(&l->held[i], &u->offer->name) &&
+		    l->held[i].release < u->offer->name.release &&
+		    library_remove(u->home, &l->held[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+int
+update_fetch(const struct update *u, struct update_figures *out, struct err *e)
+{
+	struct work w = { .u = u, .dirfd = -1 };
+	uint64_t before = transfer_totals(u->transfer)->received_bytes;
+	int rc = -1;
+
+	memset(out, 0, sizeof(*out));
+	if (load_wanted(&w, e) == -1 || load_olds(&w, e) == -1 || stage(&w, e) == -1 ||
+	    download(&w, out, e) == -1 || tree_finish(w.tree, e) == -1)
+		goto out;
+	if (library_reveal(u->home, &u->offer->name, e) == -1)
+		goto out;
+	out->n_files = w.record->n_files;
+	out->file_bytes = w.record->file_bytes;
+	out->fetched_bytes = transfer_totals(u->transfer)->received_bytes - before;
+	if (!u->keeps_old && remove_olds(u, e) == -1)
+		goto out;
+	rc = 0;
+out:
+	if (rc == -1 && interrupt_pending())
+		(void)interrupt_check(e);
+	work_clear(&w);
+	return rc;
+}
+
+/* --- what it would cost --- */
+
+static int
+cost_of_new(const struct hint *hint, struct update_cost *out)
+{
+	out->fetch_bytes = out->full_bytes = download_stored_bytes(hint);
+	return 0;
+}
+
+/* Exactly the ranges that a fetch would ask for, if the held files are as they were. */
+static int
+cost_of_change(struct work *w, const struct hint *hint, struct update_cost *out, struct err *e)
+{
+	struct ranges ranges = { NULL, 0, 0 };
+	struct ranges_place *places = NULL;
+	uint32_t *frames = NULL;
+	size_t n = 0;
+	int rc = -1;
+
+	if (hint_matches(hint, &w->record->index.sha256, index_n_frames(w->index), e) == -1 ||
+	    novelty_frames(w->index, w->old_index[0], &frames, &n, e) == -1 ||
+	    download_places(hint, frames, n, &places, e) == -1 ||
+	    ranges_plan(places, n, RANGES_GAP_BYTES, &ranges, e) == -1)
+		goto out;
+	out->full_bytes = download_stored_bytes(hint);
+	out->fetch_bytes = ranges.total_bytes;
+	rc = 0;
+out:
+	ranges_clear(&ranges);
+	free(places);
+	free(frames);
+	return rc;
+}
+
+int
+update_cost(const struct update *u, struct update_cost *out, struct err *e)
+{
+	const struct library_name *held = library_newest(u->library, u->offer->name.channel,
+	    u->offer->name.course);
+	const struct release_want want = {
+		.name = &u->offer->name, .trust = catalogue_trust(u->catalogue),
+		.target = u->offer->record,
+	};
+	struct work w = { .u = u, .dirfd = -1 };
+	struct hint *hint = NULL;
+	int rc = -1;
+
+	memset(out, 0, sizeof(*out));
+	out->held_release = held != NULL ? held->release : 0;
+	if (release_record(u->home, u->transfer, &want, &w.record, e) == -1 ||
+	    download_hint(u->transfer, &u->offer->name, &w.record->index.sha256, 0,
+	    &hint, e) == -1)
+		goto out;
+	if (held != NULL && (add_old(&w, held, e) == -1 || release_index(u->home, u->transfer,
+	    &u->offer->name, w.record, &w.index, e) == -1))
+		goto out;
+	rc = w.n_olds > 0 ? cost_of_change(&w, hint, out, e) : cost_of_new(hint, out);
+	if (rc == 0) {
+		out->record = w.record;
+		w.record = NULL;
+	}
+out:
+	hint_free(hint);
+	work_clear(&w);
+	return rc;
+}
