@@ -47,15 +47,15 @@ conn_wait(struct conn *c, short want)
 		return conn_fail(c, "out of memory");
 	c->armed |= want;
 	/* A hand-shake's flight, 100 Continue or an answer to a key update may be left to send. */
-	if (wire_has_output(&c->wire) && !(want & EV_WRITE)) {
-		switch (wire_flush(&c->wire)) {
-		case WIRE_OK:
+	if (duct_has_output(&c->duct) && !(want & EV_WRITE)) {
+		switch (duct_flush(&c->duct)) {
+		case DUCT_OK:
 			break;
-		case WIRE_WRITE:
+		case DUCT_WRITE:
 			return conn_wait(c, (short)(want | EV_WRITE));
-		case WIRE_READ:
-		case WIRE_CLOSED:
-		case WIRE_BROKEN:
+		case DUCT_READ:
+		case DUCT_CLOSED:
+		case DUCT_BROKEN:
 			return conn_fail(c, "broken");
 		}
 	}
@@ -73,7 +73,7 @@ conn_drop_piece(struct conn *c)
 static uint64_t
 moved_bytes(const struct conn *c)
 {
-	return c->received_bytes + c->wire.sent_bytes;
+	return c->received_bytes + c->duct.sent_bytes;
 }
 
 void
@@ -95,7 +95,7 @@ answer_plain_http(struct conn *c)
 	    "This port speaks HTTPS: use https:// in the address\n";
 
 	/* A courtesy: where it does not fit the socket at once, it is not sent. */
-	(void)send(c->wire.fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)send(c->duct.fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static enum step
@@ -108,7 +108,7 @@ fail_handshake(struct conn *c)
 	if (tls_saw_http())
 		answer_plain_http(c);
 	else
-		(void)wire_flush(&c->wire); /* the alert, if it can be sent */
+		(void)duct_flush(&c->duct); /* the alert, if it can be sent */
 	log_begin(&l, LOG_LEVEL_DEBUG, "handshake-failed");
 	log_text(&l, "peer", c->peer);
 	log_text(&l, "text", tls_reason(reason, sizeof(reason)));
@@ -119,19 +119,19 @@ fail_handshake(struct conn *c)
 static enum step
 shake_hands(struct conn *c)
 {
-	switch (wire_handshake(&c->wire)) {
-	case WIRE_OK:
-		if (c->wire.ssl != NULL)
-			tls_judge_peer(c->env->tls, c->wire.ssl, &c->identity);
+	switch (duct_handshake(&c->duct)) {
+	case DUCT_OK:
+		if (c->duct.ssl != NULL)
+			tls_judge_peer(c->env->tls, c->duct.ssl, &c->identity);
 		c->state = CONN_HEAD;
 		c->deadline_ms = c->env->now_ms + c->env->deadlines->idle_ms;
 		return STEP_AGAIN;
-	case WIRE_READ:
+	case DUCT_READ:
 		return conn_wait(c, EV_READ);
-	case WIRE_WRITE:
+	case DUCT_WRITE:
 		return conn_wait(c, EV_WRITE);
-	case WIRE_CLOSED:
-	case WIRE_BROKEN:
+	case DUCT_CLOSED:
+	case DUCT_BROKEN:
 		break;
 	}
 	return fail_handshake(c);
@@ -144,22 +144,22 @@ linger(struct conn *c)
 	size_t n = 0;
 
 	for (;;) {
-		if (wire_has_output(&c->wire)) {
-			wire_finish(&c->wire); /* the end did not fit when it was written */
-			if (wire_has_output(&c->wire))
+		if (duct_has_output(&c->duct)) {
+			duct_finish(&c->duct); /* the end did not fit when it was written */
+			if (duct_has_output(&c->duct))
 				return conn_wait(c, EV_WRITE);
 		}
-		switch (wire_discard(&c->wire, &n)) {
-		case WIRE_OK:
+		switch (duct_discard(&c->duct, &n)) {
+		case DUCT_OK:
 			c->received_bytes += n;
 			if (c->received_bytes > LIMIT_LINGER_BYTES)
 				return conn_fail(c, NULL);
 			break;
-		case WIRE_READ:
+		case DUCT_READ:
 			return conn_wait(c, EV_READ);
-		case WIRE_WRITE:
-		case WIRE_CLOSED:
-		case WIRE_BROKEN:
+		case DUCT_WRITE:
+		case DUCT_CLOSED:
+		case DUCT_BROKEN:
 			return conn_fail(c, NULL);
 		}
 	}
@@ -167,7 +167,7 @@ linger(struct conn *c)
 
 /* Calls of the application. */
 
-static struct pool *
+static struct crew *
 pool_for(const struct conn *c, unsigned calls)
 {
 	const struct conn_env *env = c->env;
@@ -183,13 +183,13 @@ pool_for(const struct conn *c, unsigned calls)
 }
 
 static struct conn *
-conn_of_job(struct pool_job *job)
+conn_of_job(struct crew_job *job)
 {
 	return (struct conn *)((char *)job - offsetof(struct conn, job));
 }
 
 static void
-run_job(struct pool_job *job)
+run_job(struct crew_job *job)
 {
 	request_run(conn_of_job(job));
 }
@@ -252,7 +252,7 @@ on_called(struct mail *m)
 enum step
 conn_call(struct conn *c, unsigned calls)
 {
-	struct pool *pool = pool_for(c, calls);
+	struct crew *pool = pool_for(c, calls);
 
 	c->calls = calls;
 	c->state = CONN_CALL;
@@ -265,7 +265,7 @@ conn_call(struct conn *c, unsigned calls)
 	c->job.mail.deliver = on_called;
 	c->job.box = c->env->box;
 	c->job.run = run_job;
-	pool_submit(pool, &c->job);
+	crew_submit(pool, &c->job);
 	return STEP_WAIT;
 }
 
@@ -324,7 +324,7 @@ close_socket(struct conn *c)
 	event_free(c->on_read);
 	event_free(c->on_write);
 	c->on_read = c->on_write = NULL;
-	wire_clear(&c->wire);
+	duct_clear(&c->duct);
 	c->state = CONN_ENDING;
 }
 
@@ -472,7 +472,7 @@ conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, b
 	}
 	if (!is_local && (ssl = tls_accept(env->tls, e)) == NULL)
 		goto fail;
-	if (wire_init(&c->wire, fd, ssl, &env->slab, e) == -1)
+	if (duct_init(&c->duct, fd, ssl, &env->slab, e) == -1)
 		goto fail;
 	c->number = ++env->n_made;
 	c->next = env->first;

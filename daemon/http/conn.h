@@ -22,10 +22,10 @@
 #include "daemon/http/exchange.h"
 #include "daemon/http/head.h"
 #include "daemon/http/route.h"
-#include "daemon/net/pool.h"
+#include "daemon/net/crew.h"
 #include "daemon/net/slab.h"
 #include "daemon/net/tls.h"
-#include "daemon/net/wire.h"
+#include "daemon/net/duct.h"
 
 struct event;
 struct event_base;
@@ -44,7 +44,7 @@ struct conn_counters {
 struct conn_env {
 	struct event_base *base;                   /* all borrowed, outliving the connections */
 	struct mailbox *box;
-	struct pool *pool, *pool_long;
+	struct crew *pool, *pool_long;
 	const struct service *service;
 	const struct server_deadlines *deadlines;
 	struct tls *tls;
@@ -102,7 +102,7 @@ struct conn_request {
 struct conn {
 	struct conn_env *env;         /* borrowed */
 	struct conn *next, **link;    /* env->first */
-	struct wire wire;
+	struct duct duct;
 	struct event *on_read, *on_write; /* owned */
 	short armed, want;            /* EV_READ, EV_WRITE: what is added, what we wait for */
 	enum conn_state state;
@@ -134,7 +134,7 @@ struct conn {
 	uint64_t reply_off;           /* where in file or source it goes on */
 	uint64_t sent_bytes;          /* of the reply, head included */
 
-	struct pool_job job;
+	struct crew_job job;
 	unsigned calls;               /* enum conn_call bits of the job */
 	struct err call_err;          /* CALL_READ: ERR_NONE or why it failed */
 	unsigned turn_pieces, turn_requests;

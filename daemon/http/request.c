@@ -115,11 +115,13 @@ refuse_method(struct conn *c)
 
 	err_set(&e, ERR_BAD_INPUT, "this path has other methods");
 	reply_problem_status(x, 405, &e);
-	for (int m = METHOD_GET; m <= METHOD_DELETE; m++)
+	for (int m = METHOD_GET; m <= METHOD_DELETE; m++) {
+		const char *name = exchange_method_name((enum exchange_method)m);
+
 		if (c->rq->hold.match.allow & (1u << m))
 			(void)snprintf(allow + strlen(allow), sizeof(allow) - strlen(allow), "%s%s",
-			    *allow == '\0' ? "" : ", ",
-			    exchange_method_name((enum exchange_method)m));
+			    *allow == '\0' ? "" : ", ", name); /* all six fit */
+	}
 	if (reply_header(x, "Allow", allow, NULL) == -1)
 		return conn_fail(c, "out of memory");
 	return send_begin(c);
@@ -209,21 +211,21 @@ request_read_head(struct conn *c)
 				break;
 			}
 		}
-		switch (wire_read(&c->wire, rq->in + rq->in_len, sizeof(rq->in) - rq->in_len, &n)) {
-		case WIRE_OK:
+		switch (duct_read(&c->duct, rq->in + rq->in_len, sizeof(rq->in) - rq->in_len, &n)) {
+		case DUCT_OK:
 			if (rq->in_len == 0)
 				c->deadline_ms = c->env->now_ms + c->env->deadlines->head_ms;
 			rq->in_len += n;
 			break;
-		case WIRE_READ:
+		case DUCT_READ:
 			if (rq->in_len == 0)
 				request_drop(c); /* idle connections hold no memory */
 			return conn_wait(c, EV_READ);
-		case WIRE_WRITE:
+		case DUCT_WRITE:
 			return conn_wait(c, EV_READ | EV_WRITE);
-		case WIRE_CLOSED:
+		case DUCT_CLOSED:
 			return conn_fail(c, rq->in_len == 0 ? NULL : "ended within a head");
-		case WIRE_BROKEN:
+		case DUCT_BROKEN:
 			return conn_fail(c, "broken");
 		}
 	}
@@ -244,15 +246,15 @@ take_buffered(struct conn *c, void *out, size_t room)
 }
 
 /* Up to room bytes of the body, from the head's buffer or the wire. */
-static enum wire_result
+static enum duct_result
 read_some(struct conn *c, uint8_t *out, size_t room, size_t *n)
 {
-	enum wire_result r = WIRE_OK;
+	enum duct_result r = DUCT_OK;
 
 	*n = take_buffered(c, out, room);
 	if (*n == 0)
-		r = wire_read(&c->wire, out, room, n);
-	if (r == WIRE_OK) {
+		r = duct_read(&c->duct, out, room, n);
+	if (r == DUCT_OK) {
 		c->body_left -= *n;
 		c->received_bytes += *n;
 		(void)atomic_fetch_add(&c->env->counters->received_bytes, *n);
@@ -260,38 +262,38 @@ read_some(struct conn *c, uint8_t *out, size_t room, size_t *n)
 	return r;
 }
 
-static enum wire_result
+static enum duct_result
 read_to_memory(struct conn *c)
 {
 	struct buf *body = &c->rq->x.body;
 	size_t room = c->body_left < READ_BYTES ? (size_t)c->body_left : READ_BYTES, n = 0;
 	size_t before = buf_len(body);
 	uint8_t *at = buf_extend(body, room, NULL);
-	enum wire_result r;
+	enum duct_result r;
 
 	if (at == NULL)
-		return WIRE_BROKEN;
+		return DUCT_BROKEN;
 	r = read_some(c, at, room, &n);
-	buf_truncate(body, before + (r == WIRE_OK ? n : 0));
+	buf_truncate(body, before + (r == DUCT_OK ? n : 0));
 	return r;
 }
 
-static enum wire_result
+static enum duct_result
 read_to_piece(struct conn *c)
 {
 	size_t room = LIMIT_BODY_PIECE_BYTES - c->piece_len, n = 0;
-	enum wire_result r;
+	enum duct_result r;
 
 	if (c->piece == NULL) {
 		c->piece = slab_take(&c->env->slab);
 		c->piece_off = c->piece_len = 0;
 		if (c->piece == NULL)
-			return WIRE_BROKEN;
+			return DUCT_BROKEN;
 	}
 	if (room > c->body_left)
 		room = (size_t)c->body_left;
 	r = read_some(c, c->piece + c->piece_len, room, &n);
-	if (r == WIRE_OK)
+	if (r == DUCT_OK)
 		c->piece_len += n;
 	return r;
 }
@@ -309,7 +311,7 @@ invite_body(struct conn *c)
 	rq->head.expects_continue = false;
 	if (rq->in_len > rq->in_off)
 		return 0; /* he has not waited */
-	return wire_write(&c->wire, text, sizeof(text) - 1, &n) == WIRE_OK &&
+	return duct_write(&c->duct, text, sizeof(text) - 1, &n) == DUCT_OK &&
 	    n == sizeof(text) - 1 ? 0 : -1;
 }
 
@@ -324,15 +326,15 @@ request_read_body(struct conn *c)
 		if (is_stream && c->piece_len == LIMIT_BODY_PIECE_BYTES)
 			return conn_call(c, CALL_SINK);
 		switch (is_stream ? read_to_piece(c) : read_to_memory(c)) {
-		case WIRE_OK:
+		case DUCT_OK:
 			break;
-		case WIRE_READ:
+		case DUCT_READ:
 			return conn_wait(c, EV_READ);
-		case WIRE_WRITE:
+		case DUCT_WRITE:
 			return conn_wait(c, EV_READ | EV_WRITE);
-		case WIRE_CLOSED:
+		case DUCT_CLOSED:
 			return conn_fail(c, "ended within a body");
-		case WIRE_BROKEN:
+		case DUCT_BROKEN:
 			return conn_fail(c, "broken");
 		}
 	}
@@ -436,8 +438,8 @@ log_request(const struct conn *c, int status, bool is_whole)
 	if (x->who[0] != '\0')
 		log_text(&l, "who", x->who);
 	log_text(&l, "method", exchange_method_name(x->method));
-	log_text(&l, "path",
-	    x->route != NULL && x->route->hides_path ? x->route->pattern : x->path);
+	log_text(&l, "path", x->route != NULL &&
+	    x->route->hides_path ? x->route->pattern : x->path);
 	log_number(&l, "status", status);
 	log_number(&l, "bytes", (int64_t)c->sent_bytes);
 	log_number(&l, "ms", (int64_t)(c->env->now_ms - c->began_ms));

@@ -152,7 +152,7 @@ end_reply(struct conn *c)
 		    (c->rq == NULL ? c->env->deadlines->idle_ms : c->env->deadlines->head_ms);
 		return STEP_AGAIN;
 	}
-	wire_finish(&c->wire);
+	duct_finish(&c->duct);
 	c->state = CONN_LINGER;
 	c->received_bytes = 0;
 	c->deadline_ms = c->env->now_ms + c->env->deadlines->linger_ms;
@@ -160,13 +160,13 @@ end_reply(struct conn *c)
 }
 
 /* Move the piece into the wire; the block goes back as soon as it is empty. */
-static enum wire_result
+static enum duct_result
 write_piece(struct conn *c)
 {
-	enum wire_result r;
+	enum duct_result r;
 	size_t n = 0;
 
-	r = wire_write(&c->wire, c->piece + c->piece_off, c->piece_len - c->piece_off, &n);
+	r = duct_write(&c->duct, c->piece + c->piece_off, c->piece_len - c->piece_off, &n);
 	c->piece_off += n;
 	c->sent_bytes += n;
 	(void)atomic_fetch_add(&c->env->counters->sent_bytes, n);
@@ -179,14 +179,14 @@ enum step
 send_reply(struct conn *c)
 {
 	for (;;) {
-		switch (wire_flush(&c->wire)) {
-		case WIRE_OK:
+		switch (duct_flush(&c->duct)) {
+		case DUCT_OK:
 			break;
-		case WIRE_WRITE:
+		case DUCT_WRITE:
 			return conn_wait(c, EV_WRITE);
-		case WIRE_READ:
-		case WIRE_CLOSED:
-		case WIRE_BROKEN:
+		case DUCT_READ:
+		case DUCT_CLOSED:
+		case DUCT_BROKEN:
 			return conn_fail(c, "the peer has gone");
 		}
 		if (c->piece == NULL && c->reply_left == 0)
@@ -197,13 +197,13 @@ send_reply(struct conn *c)
 		if (c->turn_pieces++ >= LIMIT_PIECES_PER_TURN)
 			return conn_wait(c, EV_WRITE);
 		switch (write_piece(c)) {
-		case WIRE_OK:
-		case WIRE_WRITE:
+		case DUCT_OK:
+		case DUCT_WRITE:
 			break;
-		case WIRE_READ:
+		case DUCT_READ:
 			return conn_wait(c, EV_READ);
-		case WIRE_CLOSED:
-		case WIRE_BROKEN:
+		case DUCT_CLOSED:
+		case DUCT_BROKEN:
 			return conn_fail(c, "the peer has gone");
 		}
 	}

@@ -15,7 +15,7 @@
 #include "daemon/net/census.h"
 #include "daemon/net/listener.h"
 #include "daemon/net/mailbox.h"
-#include "daemon/net/pool.h"
+#include "daemon/net/crew.h"
 #include "daemon/net/worker.h"
 
 #define POOL_THREADS 4u /* of each pool, at least */
@@ -40,7 +40,7 @@ struct server {
 	unsigned ports[LIMIT_LISTEN], local_port;
 	struct listener *local;
 	struct census *census;
-	struct pool *pool, *pool_long;
+	struct crew *pool, *pool_long;
 	struct tls_tickets *tickets;
 	struct conn_counters counters;
 	_Atomic uint64_t n_accepted, n_refused;
@@ -380,10 +380,10 @@ make_parts(struct server *s, const struct server_config *config, struct err *e)
 	s->tickets = tls_tickets_new(e);
 	if (s->tickets == NULL)
 		return -1;
-	s->pool = pool_new(n_pool, e);
+	s->pool = crew_new(n_pool, e);
 	if (s->pool == NULL)
 		return -1;
-	s->pool_long = pool_new(n_pool, e);
+	s->pool_long = crew_new(n_pool, e);
 	if (s->pool_long == NULL)
 		return -1;
 	return make_workers(s, config, e);
@@ -500,8 +500,8 @@ server_free(struct server *s)
 	stop_listening(s);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_free(s->workers[i].worker);
-	pool_free(s->pool);
-	pool_free(s->pool_long);
+	crew_free(s->pool);
+	crew_free(s->pool_long);
 	tls_tickets_free(s->tickets);
 	census_free(s->census);
 	if (s->box != NULL)

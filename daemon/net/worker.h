@@ -22,7 +22,7 @@ void worker_certs_release(struct worker_certs *certs);
 
 struct worker_setup {
 	unsigned number;                 /* 0, 1, ... */
-	struct pool *pool, *pool_long;   /* all borrowed, outliving the worker */
+	struct crew *pool, *pool_long;   /* all borrowed, outliving the worker */
 	const struct service *service;
 	const struct server_deadlines *deadlines;
 	struct conn_counters *counters;

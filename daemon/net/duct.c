@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/net/wire.h"
+#include "daemon/net/duct.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
@@ -19,7 +19,7 @@
 
 /* Room for bytes in the block; 0 when there is no memory either. */
 static size_t
-out_room(struct wire *w)
+out_room(struct duct *w)
 {
 	if (w->out == NULL) {
 		w->out = slab_take(w->slab);
@@ -35,7 +35,7 @@ out_room(struct wire *w)
 static int
 bio_read(BIO *bio, char *bytes, size_t size, size_t *n)
 {
-	struct wire *w = BIO_get_data(bio);
+	struct duct *w = BIO_get_data(bio);
 	ssize_t got;
 
 	BIO_clear_retry_flags(bio);
@@ -53,7 +53,7 @@ bio_read(BIO *bio, char *bytes, size_t size, size_t *n)
 static int
 bio_write(BIO *bio, const char *bytes, size_t len, size_t *n)
 {
-	struct wire *w = BIO_get_data(bio);
+	struct duct *w = BIO_get_data(bio);
 	size_t room = out_room(w);
 
 	BIO_clear_retry_flags(bio);
@@ -84,7 +84,7 @@ static BIO_METHOD *method; /* made once, never changed, kept until the process e
 static void
 make_method(void)
 {
-	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "duct");
 
 	if (m == NULL)
 		return;
@@ -96,7 +96,7 @@ make_method(void)
 }
 
 int
-wire_init(struct wire *w, int fd, SSL *ssl, struct slab *slab, struct err *e)
+duct_init(struct duct *w, int fd, SSL *ssl, struct slab *slab, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	BIO *bio;
@@ -119,39 +119,39 @@ wire_init(struct wire *w, int fd, SSL *ssl, struct slab *slab, struct err *e)
 }
 
 /* What a failed call of OpenSSL means for us. */
-static enum wire_result
-judge(struct wire *w, int rc)
+static enum duct_result
+judge(struct duct *w, int rc)
 {
 	switch (SSL_get_error(w->ssl, rc)) {
 	case SSL_ERROR_WANT_READ:
-		return WIRE_READ;
+		return DUCT_READ;
 	case SSL_ERROR_WANT_WRITE:
-		return WIRE_WRITE;
+		return DUCT_WRITE;
 	case SSL_ERROR_ZERO_RETURN:
-		return WIRE_CLOSED;
+		return DUCT_CLOSED;
 	default: /* an int of OpenSSL, not an enum of ours: all else ends the connection */
 		w->is_broken = true;
-		return WIRE_BROKEN;
+		return DUCT_BROKEN;
 	}
 }
 
-enum wire_result
-wire_handshake(struct wire *w)
+enum duct_result
+duct_handshake(struct duct *w)
 {
 	int rc;
 
 	if (w->is_open)
-		return WIRE_OK;
+		return DUCT_OK;
 	ERR_clear_error();
 	rc = SSL_do_handshake(w->ssl);
 	if (rc != 1)
 		return judge(w, rc);
 	w->is_open = true;
-	return WIRE_OK;
+	return DUCT_OK;
 }
 
-static enum wire_result
-read_plain(struct wire *w, void *bytes, size_t size, size_t *n)
+static enum duct_result
+read_plain(struct duct *w, void *bytes, size_t size, size_t *n)
 {
 	ssize_t got;
 
@@ -160,18 +160,18 @@ read_plain(struct wire *w, void *bytes, size_t size, size_t *n)
 	while (got == -1 && errno == EINTR);
 	if (got > 0) {
 		*n = (size_t)got;
-		return WIRE_OK;
+		return DUCT_OK;
 	}
 	if (got == 0)
-		return WIRE_CLOSED;
+		return DUCT_CLOSED;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		return WIRE_READ;
+		return DUCT_READ;
 	w->is_broken = true;
-	return WIRE_BROKEN;
+	return DUCT_BROKEN;
 }
 
-enum wire_result
-wire_read(struct wire *w, void *bytes, size_t size, size_t *n)
+enum duct_result
+duct_read(struct duct *w, void *bytes, size_t size, size_t *n)
 {
 	int rc;
 
@@ -179,11 +179,11 @@ wire_read(struct wire *w, void *bytes, size_t size, size_t *n)
 		return read_plain(w, bytes, size, n);
 	ERR_clear_error();
 	rc = SSL_read_ex(w->ssl, bytes, size, n);
-	return rc == 1 ? WIRE_OK : judge(w, rc);
+	return rc == 1 ? DUCT_OK : judge(w, rc);
 }
 
-enum wire_result
-wire_discard(struct wire *w, size_t *n)
+enum duct_result
+duct_discard(struct duct *w, size_t *n)
 {
 	uint8_t waste[RECORD_BYTES];
 
@@ -191,13 +191,13 @@ wire_discard(struct wire *w, size_t *n)
 }
 
 bool
-wire_has_input(const struct wire *w)
+duct_has_input(const struct duct *w)
 {
 	return w->ssl != NULL && SSL_has_pending(w->ssl) == 1;
 }
 
-enum wire_result
-wire_write(struct wire *w, const void *bytes, size_t len, size_t *n)
+enum duct_result
+duct_write(struct duct *w, const void *bytes, size_t len, size_t *n)
 {
 	const uint8_t *p = bytes;
 	size_t room = out_room(w);
@@ -205,13 +205,13 @@ wire_write(struct wire *w, const void *bytes, size_t len, size_t *n)
 	*n = 0;
 	if (w->out == NULL) {
 		w->is_broken = true;
-		return WIRE_BROKEN;
+		return DUCT_BROKEN;
 	}
 	if (w->ssl == NULL) {
 		*n = len < room ? len : room;
 		memcpy(w->out + w->out_len, p, *n);
 		w->out_len += *n;
-		return *n > 0 ? WIRE_OK : WIRE_WRITE;
+		return *n > 0 ? DUCT_OK : DUCT_WRITE;
 	}
 	ERR_clear_error();
 	while (*n < len && out_room(w) >= RECORD_BYTES + RECORD_EXTRA) {
@@ -222,59 +222,59 @@ wire_write(struct wire *w, const void *bytes, size_t len, size_t *n)
 			return judge(w, rc);
 		*n += done;
 	}
-	return *n > 0 ? WIRE_OK : WIRE_WRITE;
+	return *n > 0 ? DUCT_OK : DUCT_WRITE;
 }
 
 bool
-wire_has_output(const struct wire *w)
+duct_has_output(const struct duct *w)
 {
 	return w->out != NULL && w->out_off < w->out_len;
 }
 
-enum wire_result
-wire_flush(struct wire *w)
+enum duct_result
+duct_flush(struct duct *w)
 {
-	while (wire_has_output(w)) {
+	while (duct_has_output(w)) {
 		ssize_t sent = send(w->fd, w->out + w->out_off, w->out_len - w->out_off,
 		    MSG_NOSIGNAL);
 
 		if (sent == -1 && errno == EINTR)
 			continue;
 		if (sent == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return WIRE_WRITE;
+			return DUCT_WRITE;
 		if (sent == -1) {
 			w->is_broken = true;
-			return WIRE_BROKEN;
+			return DUCT_BROKEN;
 		}
 		w->out_off += (size_t)sent;
 		w->sent_bytes += (uint64_t)sent;
 	}
 	slab_give(w->slab, w->out);
 	w->out = NULL;
-	return WIRE_OK;
+	return DUCT_OK;
 }
 
 void
-wire_finish(struct wire *w)
+duct_finish(struct duct *w)
 {
 	if (w->is_broken)
 		return;
 	if (w->ssl != NULL && w->is_open) {
 		ERR_clear_error();
 		(void)SSL_shutdown(w->ssl); /* 0 and -1 are as good: the peer may not answer */
-		if (wire_flush(w) != WIRE_OK)
+		if (duct_flush(w) != DUCT_OK)
 			return;
 	}
 	(void)shutdown(w->fd, SHUT_WR); /* fails where the peer is gone: then nobody cares */
 }
 
 void
-wire_clear(struct wire *w)
+duct_clear(struct duct *w)
 {
-	if (w->ssl != NULL && w->is_open && !w->is_broken && !wire_has_output(w)) {
+	if (w->ssl != NULL && w->is_open && !w->is_broken && !duct_has_output(w)) {
 		ERR_clear_error();
 		(void)SSL_shutdown(w->ssl); /* a courtesy */
-		(void)wire_flush(w);
+		(void)duct_flush(w);
 	}
 	SSL_free(w->ssl);
 	ERR_clear_error();

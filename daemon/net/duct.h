@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes of one connection: a socket, TLS on it or not, and one block of
+ * output.  What is written becomes TLS records in that block; duct_flush sends
+ * the block with as few system calls as the kernel allows.  Nothing here
+ * waits, and nothing grows: what does not fit the block is not taken.
+ */
+#ifndef KEBAO_DAEMON_NET_DUCT_H
+#define KEBAO_DAEMON_NET_DUCT_H
+
+#include <openssl/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "catalog/base/err.h"
+
+struct slab;
+
+enum duct_result {
+	DUCT_OK,
+	DUCT_READ,   /* wait until the socket is readable */
+	DUCT_WRITE,  /* wait until it is writable (duct_flush first) */
+	DUCT_CLOSED, /* the peer has ended the connection in order */
+	DUCT_BROKEN, /* reset, TLS violated, memory: nothing more can be read or written */
+};
+
+struct duct {
+	int fd;            /* owned */
+	SSL *ssl;          /* owned; NULL: plain */
+	struct slab *slab; /* borrowed from the worker */
+	uint8_t *out;      /* owned; NULL while there is nothing to send */
+	size_t out_off, out_len;
+	uint64_t sent_bytes; /* since the start, records and all */
+	bool is_broken;
+	bool is_open;      /* the handshake is over */
+};
+
+/* Take fd and ssl (NULL: plain).  On -1 both stay the caller's. */
+int duct_init(struct duct *w, int fd, SSL *ssl, struct slab *slab, struct err *e);
+
+/* End TLS in order if that is possible without waiting, close, free. */
+void duct_clear(struct duct *w);
+
+/* DUCT_OK when TLS stands (at once where there is none). */
+enum duct_result duct_handshake(struct duct *w);
+
+/* Read at least one and at most size bytes. */
+enum duct_result duct_read(struct duct *w, void *bytes, size_t size, size_t *n);
+
+/* Whether bytes were received that duct_read has not given yet: no event will come for them. */
+bool duct_has_input(const struct duct *w);
+
+/* Throw away what the socket has, undecrypted; *n is how much. */
+enum duct_result duct_discard(struct duct *w, size_t *n);
+
+/* Take as many of len bytes as fit the block; DUCT_WRITE where none do. */
+enum duct_result duct_write(struct duct *w, const void *bytes, size_t len, size_t *n);
+
+/* Send what is in the block: DUCT_OK when it is empty. */
+enum duct_result duct_flush(struct duct *w);
+
+bool duct_has_output(const struct duct *w);
+
+/* No more output will come: end TLS and the sending half of the socket (flush first). */
+void duct_finish(struct duct *w);
+
+#endif
