@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2034  # variables set here are read by the tests
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120  # what is set and defined here, tests use
 #
 # What every system test begins with:
 #
@@ -7,10 +7,12 @@
 #	# SPDX-License-Identifier: Apache-2.0
 #	. "$(dirname "$0")/lib.sh"
 #
-#	hub_init gd && hub_start || bail "no hub"
-#	run kb gd-admin whoami
-#	is "$status" 0 "the admin is known"
-#	like "$out" 'role: admin' "and is an admin"
+#	world
+#	course "$T/course" trademarks 第一版
+#	exits 0 "a course is published" publish bj beijing.ip "$T/course"
+#	run kb sc check
+#	is "$status" 10 "who is paired hears of it"
+#	like "$out" trademarks "and of which course"
 #	done_testing
 #
 # A test prints TAP, needs neither root nor the internet, waits for conditions with a deadline and leaves
@@ -19,7 +21,7 @@
 #
 # What is here, in order: the place ($T, $BIN), TAP (ok is isnt like unlike exits skip
 # diag bail done_testing), running (as_user run kb wait_for), the hub (hub_init hub_start
-# hub_stop hub_kill free_port), stories (enrol registry publisher).
+# hub_stop hub_kill free_port), stories (admin enrol registry channel publish world course library).
 set -u
 set +e
 export LC_ALL=C.UTF-8 TZ=Asia/Shanghai
@@ -196,3 +198,139 @@ free_port() {
 	done
 	echo "$port"
 }
+
+# --- the hub ---------------------------------------------------------------------------
+
+HUB=$T/hub              # state directory
+OFFLINE=$T/offline      # root and targets keys
+CONF=$T/kebaod.conf
+HUB_PID=
+URL=
+PASS=$T/passphrase      # of all keys in tests
+
+# hub_init [ORG]: a new hub, its administrators are of organisation ORG (hub); $INVITATION is the code of
+# the first of them.
+hub_init() {
+	local org=${1:-hub}
+	printf 'a passphrase for tests\n' >"$PASS"
+	chmod 0644 "$PASS"
+	PORT=$(free_port)
+	URL=https://127.0.0.1:$PORT
+	as_user "$BIN/kebaod" init --state "$HUB" --offline "$OFFLINE" --org "$org" \
+		--name-zh 测试站 --name-en 'Test hub' --hostname 127.0.0.1 --hostname localhost \
+		--port "$PORT" --passphrase-file "$PASS" >"$T/init.out" 2>"$T/init.log" || return 1
+	INVITATION=$(grep -oE 'KB1-[0-9A-Z-]+' "$T/init.out" | head -n 1)
+	[ -n "$INVITATION" ] || return 1
+	hub_conf
+}
+
+# hub_conf [LINE...]: writes the configuration, with further lines.
+hub_conf() {
+	{
+		printf 'state = %s\nlisten = 127.0.0.1:%s\n' "$HUB" "$PORT"
+		printf 'hostname = 127.0.0.1\nhostname = localhost\n'
+		printf 'name.zh = 测试站\nname.en = Test hub\n'
+		# Disks of test machines may be nearly full.
+		printf 'free_space_reserve = 16M\n'
+		[ $# = 0 ] || printf '%s\n' "$@"
+	} >"$CONF"
+	chmod 0644 "$CONF"
+}
+
+hub_is_up() { curl -ks --max-time 5 "$URL/api/v1/hub" | grep -q '"version"'; }
+# A child that ended stays a zombie until it is waited for.
+is_running() { grep -qE '^[0-9]+ \(.*\) [^ZX]' "/proc/$1/stat" 2>/dev/null; }
+hub_is_up_or_gone() { hub_is_up || ! is_running "$HUB_PID"; }
+
+# hub_start: serves at $URL; $HUB_PID; the log is $T/hub.log.
+hub_start() {
+	"${AS_USER[@]}" "$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
+	HUB_PID=$!
+	PIDS+=("$HUB_PID")
+	wait_for "the hub at $URL" hub_is_up_or_gone && hub_is_up
+}
+
+# hub_stop: SIGTERM; the exit status of kebaod.
+hub_stop() {
+	local pid=$HUB_PID
+	HUB_PID=
+	kill -TERM "$pid" && wait "$pid"
+}
+
+# hub_kill: as a power cut would, for the process.
+hub_kill() {
+	local pid=$HUB_PID
+	HUB_PID=
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	return 0
+}
+
+# --- stories ---------------------------------------------------------------------------
+
+# admin: enrols the first administrator as the person "admin".
+admin() { kb admin enroll "$URL" "$INVITATION" >"$T/enroll.out" 2>&1; }
+
+# enrol WHO ORG [ROLE]: WHO becomes a member (or publisher) of ORG.
+enrol() {
+	local code
+	code=$(kb admin hub invite "$2" --role "${3:-member}" 2>>"$T/invite.log") || return 1
+	kb "$1" enroll "$URL" "$code" >>"$T/enroll.out" 2>&1
+}
+
+# registry FILE...: loads documents; without files those of docs/examples/registry but the channels.
+registry() {
+	[ $# -gt 0 ] || set -- "$ROOT/docs/examples/registry/organisations.json" \
+		"$ROOT/docs/examples/registry/pairings.json"
+	local file n=0
+	for file in "$@"; do
+		n=$((n + 1))
+		cp "$file" "$T/registry.$n.json" && chmod 0644 "$T/registry.$n.json" || return 1
+		kb admin hub registry load "$T/registry.$n.json" || return 1
+	done
+}
+
+# channel ID PUBLISHER AUDIENCE WHO: a new channel of organisation PUBLISHER, signed by a key of WHO,
+# $T/WHO.pem, which is made if it is not there.
+channel() {
+	if [ ! -f "$T/$4.pem" ]; then
+		kb "$4" key new "$T/$4.pem" --passphrase-file "$PASS" &&
+			kb "$4" key export-public "$T/$4.pem" --passphrase-file "$PASS" \
+				>"$T/$4.pub" || return 1
+		chmod 0644 "$T/$4.pub"
+	fi
+	kb admin hub channel add "$1" --publisher "$2" --audience "$3" --title-zh "$1" \
+		--publisher-key "$T/$4.pub" --targets-key "$OFFLINE/targets.pem" \
+		--passphrase-file "$PASS"
+}
+
+# publish WHO CHANNEL DIRECTORY [OPTION...]: a release, signed by WHO's key.
+publish() {
+	local who=$1 channel=$2 dir=$3
+	shift 3
+	kb "$who" publish "$dir" --channel "$channel" --key "$T/$who.pem" \
+		--passphrase-file "$PASS" "$@"
+}
+
+# world: the story most tests begin with.  A hub; a publisher "bj" of beijing with the
+# channel beijing.ip for its pairs; "sc" of sichuan, which is paired; "gd" of guangdong, which is not.
+world() {
+	if ! hub_init || ! hub_start; then
+		bail "no hub"
+	fi
+	if ! { admin && registry && enrol bj beijing publisher && enrol sc sichuan &&
+		enrol gd guangdong && channel beijing.ip beijing paired bj; } >"$T/world.log" 2>&1; then
+		bail "no world"
+	fi
+}
+
+# course DIRECTORY NAME LABEL: a course.json; the caller adds files.
+course() {
+	mkdir -p "$1"
+	printf '{"course":"%s","label":"%s","title":{"zh":"%s"},"field":"ip","languages":["zh"]}\n' \
+		"$2" "$3" "$2" >"$1/course.json"
+	[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$1"
+}
+
+# library WHO: where WHO's releases lie.
+library() { echo "$T/home/$1/.local/share/kebao/library"; }
