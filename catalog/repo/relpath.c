@@ -130,12 +130,22 @@ broken_rule(const char *path, size_t len)
 	return rule;
 }
 
+/*
+ * ASCII and unified ideographs only: such a text is in NFC, and only its ASCII
+ * letters have case.  Most names are so, and need no tables.
+ */
 static bool
-is_ascii(const char *text, size_t len)
+is_plain(const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((uint8_t)text[i] > 127)
+	for (size_t i = 0, n; i < len; i += n) {
+		uint32_t c;
+
+		if ((n = utf8_char(text + i, len - i)) == 0)
 			return false;
+		c = utf8_decode(text + i, n);
+		if (c > 0x7f && (c < 0x4e00 || c > 0x9fff) && (c < 0x3400 || c > 0x4dbf))
+			return false;
+	}
 	return true;
 }
 
@@ -172,7 +182,7 @@ relpath_check(const char *path, size_t len, struct err *e)
 
 	if (rule != NULL)
 		return refuse(path, len, rule, e);
-	if (is_ascii(path, len))
+	if (is_plain(path, len))
 		return 0;
 	if ((nfc = normalise(path, len, false, &nfc_len, e)) == NULL)
 		return -1;
@@ -283,7 +293,7 @@ key_of(const char *path, size_t len, uint64_t *key, struct err *e)
 	char lower[LIMIT_PATH_BYTES];
 	struct digest d;
 
-	if (len <= sizeof(lower) && is_ascii(path, len)) {
+	if (len <= sizeof(lower) && is_plain(path, len)) {
 		for (size_t i = 0; i < len; i++)
 			lower[i] = ascii_lower(path[i]);
 		digest_of(&d, lower, len);

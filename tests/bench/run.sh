@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# `make bench`: prints `name value unit` lines.  What is measured: publishing a folder (scan, cut, hash, compress,
-# packs, synced to disk) beside `tar | zstd` at the same level and number of threads; the bytes of an update
-# beside a full download and what peers need.  Peers that are not there are named aloud.
+# `make bench`: prints `name value unit` lines.  What is measured: cutting, packing and parsing on one core;
+# publishing a folder (scan, cut, hash, compress, packs, synced to disk) beside `tar | zstd` at the same level and
+# number of threads; the bytes of an update beside a full download and what peers need.  Peers that are
+# not there are named aloud.
 #
 #	BENCH_FROM, BENCH_TO    two states of a course; default: the samples, all in one folder
 #	KEBAO_BIN               the build to measure
@@ -38,6 +39,7 @@ seconds() {
 
 say machine.cores "$(nproc)" cores
 say corpus.bytes "$(find "$BENCH_FROM" -type f -printf '%s\n' | awk '{ n += $1 } END { print n }')" B
+"$bin/tests/bench/frame_bench"
 mkdir "$tmp/spool"
 # Read once, so that both find the files in memory.
 find "$BENCH_FROM" -type f -exec cat {} + >/dev/null

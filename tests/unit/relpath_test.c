@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <utf8proc.h>
 
 #include "catalog/base/limits.h"
 #include "catalog/repo/relpath.h"
@@ -182,6 +184,26 @@ twins_are_found(void **state)
 	}
 }
 
+/* The short cut of the check is right: no ideograph changes by normalising or folding. */
+static void
+ideographs_stand_for_themselves(void **state)
+{
+	const utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
+
+	(void)state;
+	for (utf8proc_int32_t c = 0x3400; c <= 0x9fff; c++) {
+		utf8proc_uint8_t text[4], *same = NULL;
+		utf8proc_ssize_t len = utf8proc_encode_char(c, text);
+
+		if (c > 0x4dbf && c < 0x4e00)
+			continue;
+		assert_int_equal(utf8proc_map(text, len, &same, how), len);
+		assert_memory_equal(same, text, (size_t)len);
+		free(same);
+		assert_int_equal(utf8proc_get_property(c)->combining_class, 0);
+	}
+}
+
 static void
 a_set_holds_many_paths(void **state)
 {
@@ -225,6 +247,7 @@ main(void)
 		cmocka_unit_test(lengths_are_limited),
 		cmocka_unit_test(names_cut_or_with_a_flipped_byte_never_break_the_check),
 		cmocka_unit_test(twins_are_found),
+		cmocka_unit_test(ideographs_stand_for_themselves),
 		cmocka_unit_test(a_set_holds_many_paths),
 		cmocka_unit_test(both_twins_are_named),
 	};
