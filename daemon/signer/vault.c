@@ -18,6 +18,7 @@
 #include "daemon/signer/certify.h"
 #include "daemon/signer/current.h"
 #include "daemon/signer/numbers.h"
+#include "daemon/signer/passfile.h"
 
 #define DAY_SECONDS 86400
 #define CA_BYTES 16384u /* of ca.pem */
@@ -31,21 +32,6 @@ struct vault {
 };
 
 /* ---- opening ---- */
-
-int
-vault_read_passphrase(int dirfd, const char *name, struct buf *out, struct err *e)
-{
-	const uint8_t *end;
-
-	if (file_load(dirfd, name, VAULT_PASSPHRASE_BYTES, out, e) == -1)
-		return -1;
-	end = memchr(buf_data(out), '\n', buf_len(out));
-	if (end != NULL)
-		buf_truncate(out, (size_t)(end - buf_data(out)));
-	if (buf_len(out) == 0)
-		return err_set(e, ERR_BAD_INPUT, "%s holds no passphrase", name);
-	return 0;
-}
 
 static int
 open_dirs(struct vault *v, const char *state_dir, struct err *e)
@@ -83,8 +69,8 @@ load_keys(struct vault *v, const char *passphrase_file, struct err *e)
 	int rc = -1;
 
 	if ((passphrase_file != NULL
-	            ? vault_read_passphrase(AT_FDCWD, passphrase_file, &pass, e)
-	            : vault_read_passphrase(v->keys_fd, "online.pass", &pass, e)) == -1)
+	            ? passfile_load(AT_FDCWD, passphrase_file, &pass, e)
+	            : passfile_load(v->keys_fd, "online.pass", &pass, e)) == -1)
 		goto out;
 	p = (struct sign_passphrase){ buf_data(&pass), buf_len(&pass) };
 	if (sign_load(v->keys_fd, "snapshot.pem", &p, &v->snapshot_key, e) == -1 ||

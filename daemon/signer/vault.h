@@ -22,7 +22,6 @@
 #include "catalog/base/err.h"
 
 #define VAULT_UNFINISHED ".init-unfinished" /* in a state directory that init has not finished */
-#define VAULT_PASSPHRASE_BYTES 1024u        /* of a passphrase file */
 #define VAULT_SNAPSHOT_EARLY_DAYS 90        /* a snapshot with less left is signed anew */
 
 struct certify_ca;
@@ -50,11 +49,5 @@ void vault_switch_clear(struct vault_switch *sw);
 int vault_advance(struct vault *v, const char *role, const void *bytes, size_t len, int64_t now,
     struct vault_switch *out, struct err *e);
 int vault_resign(struct vault *v, int64_t now, struct vault_switch *out, struct err *e);
-
-/*
- * Read a passphrase file: the bytes up to the first line end, at least one.  The caller
- * wipes *out.
- */
-int vault_read_passphrase(int dirfd, const char *name, struct buf *out, struct err *e);
 
 #endif
