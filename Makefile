@@ -93,6 +93,8 @@ $(B)/kebao: $(main_kebao) $(CLIENT) $(CATALOG)
 
 $(B)/tests/unit/daemon/%_test: $(B)/tests/unit/daemon/%_test.o $(FAULT) $(DAEMON) $(LLHTTP) $(CATALOG)
 	$(link) $(WRAP) $(LIBS_daemon) -lcmocka
+# These start the real kebaod-signer.
+$(B)/tests/unit/daemon/signer_test $(B)/tests/unit/daemon/init_test: | $(B)/kebaod-signer
 $(B)/tests/unit/client/%_test: $(B)/tests/unit/client/%_test.o $(FAULT) $(CLIENT) $(CATALOG)
 	$(link) $(WRAP) $(LIBS_client) -lcmocka
 $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(FAULT) $(CATALOG)

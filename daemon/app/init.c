@@ -26,7 +26,7 @@
 #include "daemon/app/init_text.h"
 #include "daemon/signer/child.h"
 #include "daemon/signer/vault.h"
-#include "daemon/signer/wire.h"
+#include "daemon/signer/talk.h"
 
 #define DAY_SECONDS 86400
 #define PASSPHRASE_LEN 20 /* random bytes: 160 bits, 32 characters */
@@ -145,18 +145,18 @@ make_passphrase(const struct init_options *o, int keys_fd, struct buf *out, stru
 	return rc;
 }
 
-static struct wire_part
+static struct talk_part
 text_part(const char *text)
 {
-	return (struct wire_part){ text, strlen(text) };
+	return (struct talk_part){ text, strlen(text) };
 }
 
 static int
 ask_signer(const struct init_options *o, int fd, const struct buf *online,
-    struct wire_message *m, struct err *e)
+    struct talk_message *m, struct err *e)
 {
 	char n_keys[12], threshold[12];
-	struct wire_part parts[WIRE_PARTS] = {
+	struct talk_part parts[TALK_PARTS] = {
 		text_part(o->state_dir),
 		text_part(o->offline_dir),
 		text_part(o->name_en != NULL ? o->name_en : o->name_zh),
@@ -167,18 +167,18 @@ ask_signer(const struct init_options *o, int fd, const struct buf *online,
 	};
 	size_t n = 7;
 
-	if (o->n_hostnames > WIRE_PARTS - n)
+	if (o->n_hostnames > TALK_PARTS - n)
 		return err_set(e, ERR_BAD_INPUT, "%zu names for the server, at most %zu",
-		    o->n_hostnames, WIRE_PARTS - n);
+		    o->n_hostnames, TALK_PARTS - n);
 	for (size_t i = 0; i < o->n_hostnames; i++)
 		parts[n++] = text_part(o->hostnames[i]);
-	if (wire_send(fd, WIRE_FOUND, parts, n, e) == -1)
+	if (talk_send(fd, TALK_FOUND, parts, n, e) == -1)
 		return -1;
-	return wire_receive_answer(fd, m, 2, e);
+	return talk_receive_answer(fd, m, 2, e);
 }
 
 static int
-found(const struct init_options *o, int state_fd, struct wire_message *m, struct err *e)
+found(const struct init_options *o, int state_fd, struct talk_message *m, struct err *e)
 {
 	const char *argv[] = { o->signer_program, "--found", NULL };
 	struct child child = CHILD_INIT;
@@ -274,7 +274,7 @@ check_options(const struct init_options *o, struct err *e)
 static int
 build(const struct init_options *o, int state_fd, struct buf *advice, struct err *e)
 {
-	struct wire_message m = { .bytes = BUF_INIT };
+	struct talk_message m = { .bytes = BUF_INIT };
 	struct buf conf = BUF_INIT;
 	struct code code = { .root_version = 1 };
 	char text[CODE_TEXT_SIZE];
@@ -293,7 +293,7 @@ out:
 	explicit_bzero(&code, sizeof(code));
 	explicit_bzero(text, sizeof(text));
 	buf_clear(&conf);
-	wire_clear(&m);
+	talk_clear(&m);
 	return rc;
 }
 

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/signer/wire.h"
+#include "daemon/signer/talk.h"
 
 extern char **environ;
 
@@ -27,8 +27,8 @@ describe(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int fd)
 	(void)sigfillset(&all);
 	if ((rc = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0)) != 0 ||
 	    (rc = posix_spawn_file_actions_addopen(actions, 1, "/dev/null", O_WRONLY, 0)) != 0 ||
-	    (rc = posix_spawn_file_actions_adddup2(actions, fd, WIRE_FD)) != 0 ||
-	    (rc = posix_spawn_file_actions_addclosefrom_np(actions, WIRE_FD + 1)) != 0 ||
+	    (rc = posix_spawn_file_actions_adddup2(actions, fd, TALK_FD)) != 0 ||
+	    (rc = posix_spawn_file_actions_addclosefrom_np(actions, TALK_FD + 1)) != 0 ||
 	    (rc = posix_spawnattr_setsigmask(attr, &none)) != 0 ||
 	    (rc = posix_spawnattr_setsigdefault(attr, &all)) != 0 ||
 	    (rc = posix_spawnattr_setflags(attr,
@@ -72,8 +72,8 @@ child_start(const char *const *argv, struct child *out, struct err *e)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		return err_errno(e, "cannot make a socketpair");
-	/* dup2 to itself would keep close-on-exec: the child's end must not lie at WIRE_FD. */
-	theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, WIRE_FD + 1);
+	/* dup2 to itself would keep close-on-exec: the child's end must not lie at TALK_FD. */
+	theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, TALK_FD + 1);
 	(void)close(pair[1]); /* its copy is what the child gets */
 	if (theirs == -1 ||
 	    setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == -1 ||

@@ -18,7 +18,7 @@ struct child {
 #define CHILD_INIT { -1, -1 }
 
 /*
- * Start argv[0] (a path) with the socket at WIRE_FD, /dev/null as input and output, our
+ * Start argv[0] (a path) with the socket at TALK_FD, /dev/null as input and output, our
  * standard error, and nothing else open.
  */
 int child_start(const char *const *argv, struct child *out, struct err *e);

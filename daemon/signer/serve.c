@@ -11,24 +11,24 @@
 #include "daemon/signer/certify.h"
 #include "daemon/signer/found.h"
 #include "daemon/signer/vault.h"
-#include "daemon/signer/wire.h"
+#include "daemon/signer/talk.h"
 
 #define NAME_BYTES 256 /* of a host name, with its NUL */
 #define NUMBER_SIZE 24 /* of an integer as text */
 
-static struct wire_part
+static struct talk_part
 text_part(const char *text)
 {
-	return (struct wire_part){ text, strlen(text) };
+	return (struct talk_part){ text, strlen(text) };
 }
 
-static struct wire_part
+static struct talk_part
 buf_part(const struct buf *b)
 {
-	return (struct wire_part){ buf_data(b), buf_len(b) };
+	return (struct talk_part){ buf_data(b), buf_len(b) };
 }
 
-static struct wire_part
+static struct talk_part
 number_part(char text[NUMBER_SIZE], int64_t v)
 {
 	(void)snprintf(text, NUMBER_SIZE, "%lld", (long long)v); /* always fits */
@@ -41,14 +41,14 @@ number_part(char text[NUMBER_SIZE], int64_t v)
 static int
 refuse(int fd, const struct err *why, struct err *e)
 {
-	return wire_send_error(fd, why, e);
+	return talk_send_error(fd, why, e);
 }
 
 static int
 answer_switch(int fd, const struct vault_switch *sw, struct err *e)
 {
 	char numbers[3][NUMBER_SIZE];
-	const struct wire_part parts[] = {
+	const struct talk_part parts[] = {
 		number_part(numbers[0], sw->role_version),
 		number_part(numbers[1], sw->snapshot_version),
 		number_part(numbers[2], sw->timestamp_version),
@@ -56,25 +56,25 @@ answer_switch(int fd, const struct vault_switch *sw, struct err *e)
 		buf_part(&sw->timestamp),
 	};
 
-	return wire_send(fd, ERR_NONE, parts, sizeof(parts) / sizeof(parts[0]), e);
+	return talk_send(fd, ERR_NONE, parts, sizeof(parts) / sizeof(parts[0]), e);
 }
 
 static int
 answer_certificate(int fd, const struct certify_out *cert, struct err *e)
 {
 	char numbers[2][NUMBER_SIZE];
-	const struct wire_part parts[] = {
+	const struct talk_part parts[] = {
 		number_part(numbers[0], cert->issued_at),
 		number_part(numbers[1], cert->expires_at),
 		text_part(cert->serial),
 		buf_part(&cert->pem),
 	};
 
-	return wire_send(fd, ERR_NONE, parts, sizeof(parts) / sizeof(parts[0]), e);
+	return talk_send(fd, ERR_NONE, parts, sizeof(parts) / sizeof(parts[0]), e);
 }
 
 static int
-on_advance(int fd, const struct wire_message *m, struct vault *v, struct err *e)
+on_advance(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 {
 	struct vault_switch sw = { .snapshot = BUF_INIT, .timestamp = BUF_INIT };
 	char role[IDS_SIZE];
@@ -83,7 +83,7 @@ on_advance(int fd, const struct wire_message *m, struct vault *v, struct err *e)
 
 	if (m->n_parts != 2)
 		return err_set(e, ERR_BAD_INPUT, "a malformed request to advance");
-	if (wire_text(m, 0, role, sizeof(role), &why) == -1 ||
+	if (talk_text(m, 0, role, sizeof(role), &why) == -1 ||
 	    vault_advance(v, role, m->parts[1].data, m->parts[1].len, time(NULL), &sw, &why) == -1)
 		return refuse(fd, &why, e);
 	rc = answer_switch(fd, &sw, e);
@@ -92,7 +92,7 @@ on_advance(int fd, const struct wire_message *m, struct vault *v, struct err *e)
 }
 
 static int
-on_resign(int fd, const struct wire_message *m, struct vault *v, struct err *e)
+on_resign(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 {
 	struct vault_switch sw = { .snapshot = BUF_INIT, .timestamp = BUF_INIT };
 	struct err why = { 0 };
@@ -108,7 +108,7 @@ on_resign(int fd, const struct wire_message *m, struct vault *v, struct err *e)
 }
 
 static int
-on_certify(int fd, const struct wire_message *m, struct vault *v, struct err *e)
+on_certify(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 {
 	struct certify_out cert = { .pem = BUF_INIT };
 	char org[IDS_SIZE];
@@ -117,7 +117,7 @@ on_certify(int fd, const struct wire_message *m, struct vault *v, struct err *e)
 
 	if (m->n_parts != 2)
 		return err_set(e, ERR_BAD_INPUT, "a malformed request for a certificate");
-	if (wire_text(m, 1, org, sizeof(org), &why) == -1 ||
+	if (talk_text(m, 1, org, sizeof(org), &why) == -1 ||
 	    certify_client(vault_ca(v), m->parts[0].data, m->parts[0].len, org, time(NULL), &cert,
 	        &why) == -1)
 		return refuse(fd, &why, e);
@@ -128,11 +128,11 @@ on_certify(int fd, const struct wire_message *m, struct vault *v, struct err *e)
 
 /* Copy the parts from first on as host names. */
 static int
-read_names(const struct wire_message *m, size_t first, char names[][NAME_BYTES],
+read_names(const struct talk_message *m, size_t first, char names[][NAME_BYTES],
     const char **list, struct err *e)
 {
 	for (size_t i = first; i < m->n_parts; i++) {
-		if (wire_text(m, i, names[i - first], NAME_BYTES, e) == -1)
+		if (talk_text(m, i, names[i - first], NAME_BYTES, e) == -1)
 			return -1;
 		list[i - first] = names[i - first];
 	}
@@ -140,11 +140,11 @@ read_names(const struct wire_message *m, size_t first, char names[][NAME_BYTES],
 }
 
 static int
-on_certify_server(int fd, const struct wire_message *m, struct vault *v, struct err *e)
+on_certify_server(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 {
 	struct certify_out cert = { .pem = BUF_INIT };
-	char names[WIRE_PARTS][NAME_BYTES];
-	const char *list[WIRE_PARTS];
+	char names[TALK_PARTS][NAME_BYTES];
+	const char *list[TALK_PARTS];
 	struct err why = { 0 };
 	int rc;
 
@@ -160,15 +160,15 @@ on_certify_server(int fd, const struct wire_message *m, struct vault *v, struct 
 }
 
 static int
-on_request(int fd, const struct wire_message *m, struct vault *v, struct err *e)
+on_request(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 {
-	if (m->word == WIRE_ADVANCE)
+	if (m->word == TALK_ADVANCE)
 		return on_advance(fd, m, v, e);
-	if (m->word == WIRE_RESIGN)
+	if (m->word == TALK_RESIGN)
 		return on_resign(fd, m, v, e);
-	if (m->word == WIRE_CERTIFY)
+	if (m->word == TALK_CERTIFY)
 		return on_certify(fd, m, v, e);
-	if (m->word == WIRE_CERTIFY_SERVER)
+	if (m->word == TALK_CERTIFY_SERVER)
 		return on_certify_server(fd, m, v, e);
 	return err_set(e, ERR_BAD_INPUT, "no such operation: %u", m->word);
 }
@@ -176,15 +176,15 @@ on_request(int fd, const struct wire_message *m, struct vault *v, struct err *e)
 int
 serve_requests(int fd, struct vault *v, struct err *e)
 {
-	struct wire_message m = { .bytes = BUF_INIT };
+	struct talk_message m = { .bytes = BUF_INIT };
 	int got;
 
-	while ((got = wire_receive(fd, &m, e)) == 1)
+	while ((got = talk_receive(fd, &m, e)) == 1)
 		if (on_request(fd, &m, v, e) == -1) {
 			got = -1;
 			break;
 		}
-	wire_clear(&m);
+	talk_clear(&m);
 	return got;
 }
 
@@ -203,17 +203,17 @@ enum found_part {
 
 struct found_request {
 	char state_dir[PATH_MAX], offline_dir[PATH_MAX], organisation[1024];
-	char names[WIRE_PARTS][NAME_BYTES];
-	const char *list[WIRE_PARTS];
+	char names[TALK_PARTS][NAME_BYTES];
+	const char *list[TALK_PARTS];
 };
 
 static int
-get_count(const struct wire_message *m, size_t part, unsigned *out, struct err *e)
+get_count(const struct talk_message *m, size_t part, unsigned *out, struct err *e)
 {
 	char text[8], *end;
 	unsigned long v;
 
-	if (wire_text(m, part, text, sizeof(text), e) == -1)
+	if (talk_text(m, part, text, sizeof(text), e) == -1)
 		return -1;
 	v = strtoul(text, &end, 10);
 	if (end == text || *end != '\0' || v > FOUND_ROOT_KEYS)
@@ -223,14 +223,14 @@ get_count(const struct wire_message *m, size_t part, unsigned *out, struct err *
 }
 
 static int
-read_founding(const struct wire_message *m, struct found_request *r, struct found_options *o,
+read_founding(const struct talk_message *m, struct found_request *r, struct found_options *o,
     struct err *e)
 {
-	if (m->word != WIRE_FOUND || m->n_parts < FOUND_HOSTNAMES)
+	if (m->word != TALK_FOUND || m->n_parts < FOUND_HOSTNAMES)
 		return err_set(e, ERR_BAD_INPUT, "a malformed request to found a hub");
-	if (wire_text(m, FOUND_STATE_DIR, r->state_dir, sizeof(r->state_dir), e) == -1 ||
-	    wire_text(m, FOUND_OFFLINE_DIR, r->offline_dir, sizeof(r->offline_dir), e) == -1 ||
-	    wire_text(m, FOUND_ORGANISATION, r->organisation, sizeof(r->organisation), e) == -1 ||
+	if (talk_text(m, FOUND_STATE_DIR, r->state_dir, sizeof(r->state_dir), e) == -1 ||
+	    talk_text(m, FOUND_OFFLINE_DIR, r->offline_dir, sizeof(r->offline_dir), e) == -1 ||
+	    talk_text(m, FOUND_ORGANISATION, r->organisation, sizeof(r->organisation), e) == -1 ||
 	    get_count(m, FOUND_ROOT_COUNT, &o->n_root_keys, e) == -1 ||
 	    get_count(m, FOUND_ROOT_THRESHOLD, &o->root_threshold, e) == -1 ||
 	    read_names(m, FOUND_HOSTNAMES, r->names, r->list, e) == -1)
@@ -251,7 +251,7 @@ read_founding(const struct wire_message *m, struct found_request *r, struct foun
 int
 serve_founding(int fd, struct err *e)
 {
-	struct wire_message m = { .bytes = BUF_INIT };
+	struct talk_message m = { .bytes = BUF_INIT };
 	struct buf ca_der = BUF_INIT, root = BUF_INIT;
 	struct found_request *r = calloc(1, sizeof(*r));
 	struct found_options o = { 0 };
@@ -262,19 +262,19 @@ serve_founding(int fd, struct err *e)
 		err_nomem(e);
 		goto out;
 	}
-	if (wire_receive(fd, &m, e) != 1)
+	if (talk_receive(fd, &m, e) != 1)
 		goto out;
 	if (read_founding(&m, r, &o, &why) == -1 || found_hub(&o, &ca_der, &root, &why) == -1) {
 		rc = refuse(fd, &why, e);
 	} else {
-		const struct wire_part parts[] = { buf_part(&ca_der), buf_part(&root) };
+		const struct talk_part parts[] = { buf_part(&ca_der), buf_part(&root) };
 
-		rc = wire_send(fd, ERR_NONE, parts, 2, e);
+		rc = talk_send(fd, ERR_NONE, parts, 2, e);
 	}
 out:
 	buf_clear(&ca_der);
 	buf_clear(&root);
-	wire_clear(&m);
+	talk_clear(&m);
 	free(r);
 	return rc;
 }

@@ -10,7 +10,7 @@ struct vault;
 /* 0 where kebaod closed the socket; -1 where the socket or a message is broken. */
 int serve_requests(int fd, struct vault *v, struct err *e);
 
-/* One WIRE_FOUND request, answered. */
+/* One TALK_FOUND request, answered. */
 int serve_founding(int fd, struct err *e);
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/signer/child.h"
-#include "daemon/signer/wire.h"
+#include "daemon/signer/talk.h"
 
 struct signer {
 	pthread_mutex_t lock; /* of all that follows */
@@ -25,7 +25,7 @@ static int
 start_child(struct signer *s, struct err *e)
 {
 	const char *argv[6] = { s->program, "--state", s->state_dir };
-	struct wire_message m = { .bytes = BUF_INIT };
+	struct talk_message m = { .bytes = BUF_INIT };
 	int rc;
 
 	if (s->passphrase_file != NULL) {
@@ -34,8 +34,8 @@ start_child(struct signer *s, struct err *e)
 	}
 	if (child_start(argv, &s->child, e) == -1)
 		return -1;
-	rc = wire_receive_answer(s->child.fd, &m, 0, e);
-	wire_clear(&m);
+	rc = talk_receive_answer(s->child.fd, &m, 0, e);
+	talk_clear(&m);
 	if (rc == -1) {
 		err_within(e, "kebaod-signer");
 		child_end(&s->child);
@@ -115,18 +115,18 @@ signer_find_program(struct buf *out, struct err *e)
 /* ---- calls ---- */
 
 struct request {
-	enum wire_op op;
-	const struct wire_part *parts;
+	enum talk_op op;
+	const struct talk_part *parts;
 	size_t n_parts;
 	size_t n_answer; /* parts of the answer */
 };
 
 static int
-try_once(struct signer *s, const struct request *r, struct wire_message *m, struct err *e)
+try_once(struct signer *s, const struct request *r, struct talk_message *m, struct err *e)
 {
-	if (wire_send(s->child.fd, (uint32_t)r->op, r->parts, r->n_parts, e) == -1)
+	if (talk_send(s->child.fd, (uint32_t)r->op, r->parts, r->n_parts, e) == -1)
 		return -1;
-	return wire_receive_answer(s->child.fd, m, r->n_answer, e);
+	return talk_receive_answer(s->child.fd, m, r->n_answer, e);
 }
 
 /*
@@ -134,7 +134,7 @@ try_once(struct signer *s, const struct request *r, struct wire_message *m, stru
  * be repeated, since what a dead child may have signed was never shown to anybody.
  */
 static int
-call(struct signer *s, const struct request *r, struct wire_message *m, struct err *e)
+call(struct signer *s, const struct request *r, struct talk_message *m, struct err *e)
 {
 	struct err why = { 0 };
 	int rc = -1;
@@ -159,11 +159,11 @@ call(struct signer *s, const struct request *r, struct wire_message *m, struct e
 }
 
 static int
-get_number(const struct wire_message *m, size_t part, int64_t *out, struct err *e)
+get_number(const struct talk_message *m, size_t part, int64_t *out, struct err *e)
 {
 	char text[24], *end;
 
-	if (wire_text(m, part, text, sizeof(text), e) == -1)
+	if (talk_text(m, part, text, sizeof(text), e) == -1)
 		return -1;
 	errno = 0;
 	*out = strtoll(text, &end, 10);
@@ -184,7 +184,7 @@ static int
 call_switch(struct signer *s, const struct request *r, struct signer_switch *out, struct err *e)
 {
 	struct signer_switch sw = { .snapshot = BUF_INIT, .timestamp = BUF_INIT };
-	struct wire_message m = { .bytes = BUF_INIT };
+	struct talk_message m = { .bytes = BUF_INIT };
 	int rc = -1;
 
 	if (call(s, r, &m, e) == -1)
@@ -200,7 +200,7 @@ call_switch(struct signer *s, const struct request *r, struct signer_switch *out
 	rc = 0;
 out:
 	signer_switch_clear(&sw);
-	wire_clear(&m);
+	talk_clear(&m);
 	return rc;
 }
 
@@ -208,8 +208,8 @@ int
 signer_advance(struct signer *s, const char *role, const void *bytes, size_t len,
     struct signer_switch *out, struct err *e)
 {
-	const struct wire_part parts[] = { { role, strlen(role) }, { bytes, len } };
-	const struct request r = { WIRE_ADVANCE, parts, 2, 5 };
+	const struct talk_part parts[] = { { role, strlen(role) }, { bytes, len } };
+	const struct request r = { TALK_ADVANCE, parts, 2, 5 };
 
 	return call_switch(s, &r, out, e);
 }
@@ -217,7 +217,7 @@ signer_advance(struct signer *s, const char *role, const void *bytes, size_t len
 int
 signer_resign(struct signer *s, struct signer_switch *out, struct err *e)
 {
-	const struct request r = { WIRE_RESIGN, NULL, 0, 5 };
+	const struct request r = { TALK_RESIGN, NULL, 0, 5 };
 
 	return call_switch(s, &r, out, e);
 }
@@ -234,13 +234,13 @@ call_certificate(struct signer *s, const struct request *r, struct signer_certif
     struct err *e)
 {
 	struct signer_certificate c = { .pem = BUF_INIT };
-	struct wire_message m = { .bytes = BUF_INIT };
+	struct talk_message m = { .bytes = BUF_INIT };
 	int rc = -1;
 
 	if (call(s, r, &m, e) == -1)
 		return -1;
 	if (get_number(&m, 0, &c.issued_at, e) == -1 || get_number(&m, 1, &c.expires_at, e) == -1 ||
-	    wire_text(&m, 2, c.serial, sizeof(c.serial), e) == -1 ||
+	    talk_text(&m, 2, c.serial, sizeof(c.serial), e) == -1 ||
 	    buf_add(&c.pem, m.parts[3].data, m.parts[3].len, e) == -1)
 		goto out;
 	*out = c;
@@ -248,7 +248,7 @@ call_certificate(struct signer *s, const struct request *r, struct signer_certif
 	rc = 0;
 out:
 	signer_certificate_clear(&c);
-	wire_clear(&m);
+	talk_clear(&m);
 	return rc;
 }
 
@@ -256,8 +256,8 @@ int
 signer_certify(struct signer *s, const void *csr, size_t csr_len, const char *org,
     struct signer_certificate *out, struct err *e)
 {
-	const struct wire_part parts[] = { { csr, csr_len }, { org, strlen(org) } };
-	const struct request r = { WIRE_CERTIFY, parts, 2, 4 };
+	const struct talk_part parts[] = { { csr, csr_len }, { org, strlen(org) } };
+	const struct request r = { TALK_CERTIFY, parts, 2, 4 };
 
 	return call_certificate(s, &r, out, e);
 }
@@ -266,14 +266,14 @@ int
 signer_certify_server(struct signer *s, const void *csr, size_t csr_len,
     const char *const *names, size_t n_names, struct signer_certificate *out, struct err *e)
 {
-	struct wire_part parts[WIRE_PARTS];
-	const struct request r = { WIRE_CERTIFY_SERVER, parts, n_names + 1, 4 };
+	struct talk_part parts[TALK_PARTS];
+	const struct request r = { TALK_CERTIFY_SERVER, parts, n_names + 1, 4 };
 
-	if (n_names >= WIRE_PARTS)
+	if (n_names >= TALK_PARTS)
 		return err_set(e, ERR_BAD_INPUT, "%zu names for a server certificate, at most %d",
-		    n_names, WIRE_PARTS - 1);
-	parts[0] = (struct wire_part){ csr, csr_len };
+		    n_names, TALK_PARTS - 1);
+	parts[0] = (struct talk_part){ csr, csr_len };
 	for (size_t i = 0; i < n_names; i++)
-		parts[i + 1] = (struct wire_part){ names[i], strlen(names[i]) };
+		parts[i + 1] = (struct talk_part){ names[i], strlen(names[i]) };
 	return call_certificate(s, &r, out, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kebaod-signer: the online keys and the CA, away from the network.  Started by
- * kebaod with nothing but a socket at descriptor 3 (wire.h):
+ * kebaod with nothing but a socket at descriptor 3 (talk.h):
  *
  *   kebaod-signer --state DIR [--passphrase-file FILE]
  *   kebaod-signer --found
@@ -23,7 +23,7 @@
 
 #include "daemon/signer/serve.h"
 #include "daemon/signer/vault.h"
-#include "daemon/signer/wire.h"
+#include "daemon/signer/talk.h"
 
 struct arguments {
 	const char *state_dir, *passphrase_file;
@@ -87,11 +87,11 @@ work(const struct arguments *a, bool *failed, struct err *e)
 	if (harden(&why) == -1 ||
 	    vault_open(a->state_dir, a->passphrase_file, &v, &why) == -1) {
 		*failed = true;
-		return wire_send_error(WIRE_FD, &why, e);
+		return talk_send_error(TALK_FD, &why, e);
 	}
-	rc = wire_send(WIRE_FD, ERR_NONE, NULL, 0, e);
+	rc = talk_send(TALK_FD, ERR_NONE, NULL, 0, e);
 	if (rc == 0)
-		rc = serve_requests(WIRE_FD, v, e);
+		rc = serve_requests(TALK_FD, v, e);
 	vault_close(v);
 	return rc;
 }
@@ -103,12 +103,12 @@ main(int argc, char **argv)
 	struct err e = { 0 };
 	bool failed = false;
 
-	if (parse(argc, argv, &a) == -1 || !is_socket(WIRE_FD)) {
+	if (parse(argc, argv, &a) == -1 || !is_socket(TALK_FD)) {
 		(void)fprintf(stderr, "kebaod-signer: started by kebaod, see kebaod(8)\n");
 		return 2;
 	}
 	ignore_signals();
-	if ((a.is_founding ? serve_founding(WIRE_FD, &e) : work(&a, &failed, &e)) == -1) {
+	if ((a.is_founding ? serve_founding(TALK_FD, &e) : work(&a, &failed, &e)) == -1) {
 		(void)fprintf(stderr, "kebaod-signer: %s\n", e.text);
 		return 1;
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/signer/wire.h"
+#include "daemon/signer/talk.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
 void
-wire_clear(struct wire_message *m)
+talk_clear(struct talk_message *m)
 {
 	buf_wipe(&m->bytes);
 	memset(m, 0, sizeof(*m));
@@ -37,20 +37,20 @@ send_all(int fd, const void *bytes, size_t len, struct err *e)
 }
 
 int
-wire_send(int fd, uint32_t word, const struct wire_part *parts, size_t n, struct err *e)
+talk_send(int fd, uint32_t word, const struct talk_part *parts, size_t n, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	size_t len = 8;
 	int rc = -1;
 
-	if (n > WIRE_PARTS)
+	if (n > TALK_PARTS)
 		return err_set(e, ERR_BAD_INPUT, "a message of %zu parts, the limit is %d", n,
-		    WIRE_PARTS);
+		    TALK_PARTS);
 	for (size_t i = 0; i < n; i++)
 		if (__builtin_add_overflow(len, parts[i].len, &len) ||
-		    __builtin_add_overflow(len, (size_t)4, &len) || len > WIRE_BYTES)
+		    __builtin_add_overflow(len, (size_t)4, &len) || len > TALK_BYTES)
 			return err_set(e, ERR_BAD_INPUT, "a message of more than %u bytes",
-			    WIRE_BYTES);
+			    TALK_BYTES);
 	if (buf_add_u32le(&b, (uint32_t)len, e) == -1 || buf_add_u32le(&b, word, e) == -1 ||
 	    buf_add_u32le(&b, (uint32_t)n, e) == -1)
 		goto out;
@@ -65,11 +65,11 @@ out:
 }
 
 int
-wire_send_error(int fd, const struct err *why, struct err *e)
+talk_send_error(int fd, const struct err *why, struct err *e)
 {
-	struct wire_part text = { why->text, strlen(why->text) };
+	struct talk_part text = { why->text, strlen(why->text) };
 
-	return wire_send(fd, (uint32_t)why->class, &text, 1, e);
+	return talk_send(fd, (uint32_t)why->class, &text, 1, e);
 }
 
 /* ---- receiving ---- */
@@ -101,14 +101,14 @@ receive_all(int fd, void *bytes, size_t len, struct err *e)
 }
 
 static int
-cut(struct wire_message *m, struct err *e)
+cut(struct talk_message *m, struct err *e)
 {
 	const uint8_t *p = buf_data(&m->bytes);
 	size_t left = buf_len(&m->bytes) - 8;
 	uint32_t n = buf_get_u32le(p + 4);
 
 	m->word = buf_get_u32le(p);
-	if (n > WIRE_PARTS)
+	if (n > TALK_PARTS)
 		return err_set(e, ERR_BAD_INPUT, "a message with %u parts", n);
 	p += 8;
 	for (uint32_t i = 0; i < n; i++) {
@@ -128,18 +128,18 @@ cut(struct wire_message *m, struct err *e)
 }
 
 int
-wire_receive(int fd, struct wire_message *m, struct err *e)
+talk_receive(int fd, struct talk_message *m, struct err *e)
 {
 	uint8_t head[4], *room;
 	uint32_t len;
 	int got;
 
-	wire_clear(m);
+	talk_clear(m);
 	got = receive_all(fd, head, sizeof(head), e);
 	if (got != 1)
 		return got;
 	len = buf_get_u32le(head);
-	if (len < 8 || len > WIRE_BYTES)
+	if (len < 8 || len > TALK_BYTES)
 		return err_set(e, ERR_BAD_INPUT, "a message of %u bytes", len);
 	room = buf_extend(&m->bytes, len, e);
 	if (room == NULL)
@@ -148,16 +148,16 @@ wire_receive(int fd, struct wire_message *m, struct err *e)
 	if (got == 0)
 		got = err_set(e, ERR_NETWORK, "the other process broke off");
 	if (got == -1 || cut(m, e) == -1) {
-		wire_clear(m);
+		talk_clear(m);
 		return -1;
 	}
 	return 1;
 }
 
 int
-wire_receive_answer(int fd, struct wire_message *m, size_t n_parts, struct err *e)
+talk_receive_answer(int fd, struct talk_message *m, size_t n_parts, struct err *e)
 {
-	int got = wire_receive(fd, m, e);
+	int got = talk_receive(fd, m, e);
 
 	if (got == 0)
 		return err_set(e, ERR_NETWORK, "the other process has ended");
@@ -171,18 +171,18 @@ wire_receive_answer(int fd, struct wire_message *m, size_t n_parts, struct err *
 			class = (enum err_class)m->word;
 		if (m->n_parts == 1)
 			(void)err_quote(text, sizeof(text), m->parts[0].data, m->parts[0].len);
-		wire_clear(m);
+		talk_clear(m);
 		return err_set(e, class, "%s", text);
 	}
 	if (m->n_parts != n_parts) {
-		wire_clear(m);
+		talk_clear(m);
 		return err_set(e, ERR_BAD_INPUT, "an answer of the wrong form");
 	}
 	return 0;
 }
 
 int
-wire_text(const struct wire_message *m, size_t part, char *out, size_t size, struct err *e)
+talk_text(const struct talk_message *m, size_t part, char *out, size_t size, struct err *e)
 {
 	if (part >= m->n_parts || m->parts[part].len >= size ||
 	    memchr(m->parts[part].data, '\0', m->parts[part].len) != NULL)
