@@ -19,6 +19,9 @@
 #define TELL(verb, path, bytes, fn) \
 	{ .method = verb, .pattern = path, .run = ROUTE_IN_POOL, .body = ROUTE_BODY_MEMORY, \
 		.max_body_bytes = bytes, .handler = fn }
+#define TELL_LONG(verb, path, bytes, gate, fn) \
+	{ .method = verb, .pattern = path, .run = ROUTE_IN_POOL, .body = ROUTE_BODY_MEMORY, \
+		.max_body_bytes = bytes, .begin = gate, .handler = fn }
 
 static const struct route public_routes[] = {
 	REPOSITORY("/metadata"),
@@ -41,18 +44,20 @@ static const struct route public_routes[] = {
 	DROP("/api/v1/enrolments/{serial}", serve_enrol_revoke),
 
 	ASK("/api/v1/registry", serve_registry),
-	TELL(METHOD_PATCH, "/api/v1/registry", REGISTRY_BODY_BYTES, serve_registry_change),
+	TELL_LONG(METHOD_PATCH, "/api/v1/registry", REGISTRY_BODY_BYTES, serve_gate_admin,
+	    serve_registry_change),
 	DROP("/api/v1/registry/{kind}/{id}", serve_registry_drop),
 	ASK("/api/v1/audit", serve_registry_audit),
 
-	TELL(METHOD_PUT, "/api/v1/metadata/{role}", LIMIT_TARGETS_BYTES, serve_publish_role),
-	{ .method = METHOD_POST, .pattern = "/api/v1/channels/{channel}/missing",
-	    .run = ROUTE_IN_POOL, .body = ROUTE_BODY_MEMORY, .max_body_bytes = MISSING_BODY_BYTES,
-	    .begin = serve_draft_missing_begin, .handler = serve_draft_missing },
+	TELL_LONG(METHOD_PUT, "/api/v1/metadata/{role}", LIMIT_TARGETS_BYTES, serve_gate_staff,
+	    serve_publish_role),
+	TELL_LONG(METHOD_POST, "/api/v1/channels/{channel}/missing", MISSING_BODY_BYTES,
+	    serve_gate_channel, serve_draft_missing),
 	TELL(METHOD_POST, "/api/v1/drafts", SMALL_BODY_BYTES, serve_draft_start),
 	ASK("/api/v1/drafts/{id}", serve_draft),
 	DROP("/api/v1/drafts/{id}", serve_draft_drop),
-	TELL(METHOD_POST, "/api/v1/drafts/{id}/publish", LIMIT_TARGETS_BYTES, serve_publish),
+	TELL_LONG(METHOD_POST, "/api/v1/drafts/{id}/publish", LIMIT_TARGETS_BYTES, serve_gate_staff,
+	    serve_publish),
 
 	{ .method = METHOD_POST, .pattern = "/uploads", .run = ROUTE_IN_POOL,
 	    .handler = serve_upload_start },

@@ -11,6 +11,11 @@
 
 struct objpath;
 
+/* serve_gate.c: begin functions that refuse before a long body is read */
+int serve_gate_admin(struct exchange *x, struct err *e);
+int serve_gate_staff(struct exchange *x, struct err *e);
+int serve_gate_channel(struct exchange *x, struct err *e); /* {channel}, to publish in */
+
 /* serve_repository.c: sections 2 and 3 */
 int serve_repository(struct exchange *x, struct err *e);
 
@@ -38,8 +43,7 @@ int serve_registry_change(struct exchange *x, struct err *e);
 int serve_registry_drop(struct exchange *x, struct err *e);
 int serve_registry_audit(struct exchange *x, struct err *e);
 
-/* serve_draft.c: sections 4.2; begin refuses before the body is read */
-int serve_draft_missing_begin(struct exchange *x, struct err *e);
+/* serve_draft.c: section 4.2 */
 int serve_draft_missing(struct exchange *x, struct err *e);
 int serve_draft_start(struct exchange *x, struct err *e);
 int serve_draft(struct exchange *x, struct err *e);

@@ -17,12 +17,6 @@
 #include "daemon/http/reply.h"
 
 int
-serve_draft_missing_begin(struct exchange *x, struct err *e)
-{
-	return access_publish(context_client(x), exchange_param(x, "channel"), e);
-}
-
-int
 serve_draft_missing(struct exchange *x, struct err *e)
 {
 	size_t len = buf_len(&x->body), n = len / DIGEST_LEN;

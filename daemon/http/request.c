@@ -167,6 +167,8 @@ start_exchange(struct conn *c)
 	if (service->before != NULL)
 		service->before(x);
 	answer_keep_headers(&rq->reply);
+	if (reply_is_made(x))
+		return send_begin(c); /* before() had to refuse */
 	if (route_find(c->is_local ? service->local_routes : service->routes,
 	    c->is_local ? service->n_local_routes : service->n_routes, x->method, x->path,
 	    &rq->hold.match, &found, NULL) == -1)

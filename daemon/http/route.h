@@ -20,9 +20,9 @@
  *
  * begin, sink and handler return 0 or -1 with *e, which the engine turns into
  * a problem reply (reply_problem), unless the function has already replied.
- * begin or sink that replied and returned 0 end the request in the same way:
- * the rest of the body is not read.  A handler that returns 0 must have
- * replied.
+ * begin or sink that replied and returned 0 end the request in the same way, and
+ * so does a before() that replied: the rest of the body is not read.  A handler that
+ * returns 0 must have replied.
  */
 #ifndef KEBAO_DAEMON_HTTP_ROUTE_H
 #define KEBAO_DAEMON_HTTP_ROUTE_H
