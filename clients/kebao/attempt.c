@@ -154,8 +154,8 @@ on_body(char *bytes, size_t size, size_t n, void *ctx)
 	if (a->reply->body_bytes == 0 && check_range(a, status) == -1)
 		return 0;
 	if (len > most - a->reply->body_bytes) {
-		(void)err_set(&a->e, ERR_BAD_INPUT, "%s: the answer is longer than %" PRIu64 " bytes",
-		    r->path, most);
+		(void)err_set(&a->e, ERR_BAD_INPUT,
+		    "%s: the answer is longer than %" PRIu64 " bytes", r->path, most);
 		return 0;
 	}
 	if (r->sink != NULL && r->sink(r->sink_ctx, bytes, len, &a->e) == -1)
@@ -271,8 +271,9 @@ untrusted_peer(const struct transfer *t, struct err *e)
 		    text_rfc3339(&now, t->clock.now), text_rfc3339(&from, t->clock.valid_from),
 		    text_rfc3339(&until, t->clock.valid_until));
 	if (t->verify_error != X509_V_OK)
-		return err_set(e, ERR_UNTRUSTED, "%s: the certificate is not one of the hub's CA: %s",
-		    t->base_url, X509_verify_cert_error_string(t->verify_error));
+		return err_set(e, ERR_UNTRUSTED,
+		    "%s: the certificate is not one of the hub's CA: %s", t->base_url,
+		    X509_verify_cert_error_string(t->verify_error));
 	return err_set(e, ERR_UNTRUSTED, "%s: %s", t->base_url, t->curl_text);
 }
 
@@ -434,10 +435,11 @@ judge_answer(const struct attempt *a, struct err *e)
 	int status = a->reply->status;
 
 	if (status < 200 || status >= 300)
-		return problem_judge(status, buf_data(&a->problem), buf_len(&a->problem), a->r->path, e);
+		return problem_judge(
+		    status, buf_data(&a->problem), buf_len(&a->problem), a->r->path, e);
 	if (a->r->has_range && a->reply->body_bytes != a->r->range_len)
-		return err_set(e, ERR_NETWORK, "%s: %" PRIu64 " of %" PRIu64 " bytes came", a->r->path,
-		    a->reply->body_bytes, a->r->range_len);
+		return err_set(e, ERR_NETWORK, "%s: %" PRIu64 " of %" PRIu64 " bytes came",
+		    a->r->path, a->reply->body_bytes, a->r->range_len);
 	return 0;
 }
 

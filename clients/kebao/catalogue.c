@@ -39,7 +39,8 @@ struct catalogue {
 static int
 ask_channels(struct catalogue *c, struct home_state *state, struct err *e)
 {
-	const char *view = transfer_view(hub_transfer(c->hub));
+	struct transfer *t = hub_transfer(c->hub);
+	const char *view = transfer_view(t);
 	struct buf bytes = BUF_INIT;
 	struct json *doc = NULL;
 	struct json_at list;
@@ -47,11 +48,11 @@ ask_channels(struct catalogue *c, struct home_state *state, struct err *e)
 
 	if (view[0] != '\0' && strcmp(view, state->view) == 0 && c->channels != NULL)
 		return 0;
-	if (transfer_load(hub_transfer(c->hub), "/api/v1/channels", CHANNELS_BYTES, &bytes, e) == -1 ||
+	if (transfer_load(t, "/api/v1/channels", CHANNELS_BYTES, &bytes, e) == -1 ||
 	    json_parse(buf_data(&bytes), buf_len(&bytes), GATE_ANY, &doc, e) == -1 ||
 	    json_get_array(json_top(doc), "channels", &list, e) == -1 ||
 	    file_save(home_dirfd(c->home), "channels.json", buf_data(&bytes), buf_len(&bytes), 0600,
-	    e) == -1)
+		e) == -1)
 		goto out;
 	(void)snprintf(state->view, sizeof(state->view), "%s", view); /* same size */
 	json_free(c->channels);
@@ -248,8 +249,9 @@ check_standing(const struct catalogue *c, struct err *e)
 		why = "is not known there";
 		break;
 	}
-	return err_set(e, ERR_DENIED, "%s says that our certificate %s: enrol again with a new code; the"
-	    " library stays", hub_config(c->hub)->hub, why);
+	return err_set(e, ERR_DENIED,
+	    "%s says that our certificate %s: enrol again with a new code; the library stays",
+	    hub_config(c->hub)->hub, why);
 }
 
 static int

@@ -20,8 +20,8 @@ channel_open(struct channel *c, struct trust *trust, const struct trust_source *
 	*c = (struct channel){ .trust = trust, .id = id };
 	c->delegation = meta_find_role(trust_targets(trust), id);
 	if (c->delegation == NULL)
-		return err_set(e, ERR_NOT_FOUND, "the hub has no channel %s, or its keys are not signed"
-		    " yet", id);
+		return err_set(e, ERR_NOT_FOUND,
+		    "the hub has no channel %s, or its keys are not signed yet", id);
 	if (trust_role(trust, source, id, now, &c->role, &mine) == 0)
 		return 0;
 	c->role = NULL;
@@ -65,8 +65,9 @@ channel_check_keys(const struct channel *c, struct sign_key *const *keys, size_t
 				    key_id(sign_public(keys[i])));
 	}
 	if (good < c->delegation->threshold)
-		return err_set(e, ERR_DENIED, "channel %s wants the signatures of %" PRId64 " keys, %"
-		    PRId64 " were given", c->id, c->delegation->threshold, good);
+		return err_set(e, ERR_DENIED,
+		    "channel %s wants the signatures of %" PRId64 " keys, %" PRId64 " were given",
+		    c->id, c->delegation->threshold, good);
 	return 0;
 }
 

@@ -85,8 +85,10 @@ cli_parse(struct cli *cli, const struct cli_usage *usage, int argc, char *const 
 {
 	const char *home = NULL, *lang = NULL, *word = "";
 	const struct args_option common[] = {
-		{ .name = "home", .value = &home }, { .name = "lang", .value = &lang },
-		{ .name = "quiet", .flag = &cli->is_quiet }, { .name = "help", .flag = &cli->is_help },
+		{ .name = "home", .value = &home },
+		{ .name = "lang", .value = &lang },
+		{ .name = "quiet", .flag = &cli->is_quiet },
+		{ .name = "help", .flag = &cli->is_help },
 		{ .name = NULL },
 	};
 	struct args_option options[OPTIONS_MOST];

@@ -33,7 +33,10 @@ look(const struct session *s, const struct catalogue *c, const struct library *l
 		return err_nomem(e);
 	for (size_t i = 0; i < out->n; i++) {
 		const struct update u = {
-			.home = s->home, .transfer = hub_transfer(s->hub), .catalogue = c, .library = l,
+			.home = s->home,
+			.transfer = hub_transfer(s->hub),
+			.catalogue = c,
+			.library = l,
 			.offer = catalogue_offer(c, i),
 		};
 

@@ -37,8 +37,8 @@ on_progress(void *ctx, enum message what, uint64_t done_bytes, uint64_t total_by
 	if (!f->is_drawing || f->doing != what) {
 		if (f->is_drawing)
 			progress_end(&f->progress);
-		progress_begin(&f->progress, cli->lang, cli->is_quiet, messages_text(cli->lang, what),
-		    total_bytes);
+		progress_begin(&f->progress, cli->lang, cli->is_quiet,
+		    messages_text(cli->lang, what), total_bytes);
 		f->is_drawing = true;
 		f->doing = what;
 	}
@@ -53,7 +53,8 @@ is_wanted(const struct fetch *f, const struct library_name *name)
 	for (size_t i = 0; i < f->wanted->n; i++)
 		if (library_matches(f->wanted->words[i], name))
 			return true;
-	return f->wanted->n == 0 && library_newest(&f->library, name->channel, name->course) != NULL;
+	return f->wanted->n == 0 &&
+	       library_newest(&f->library, name->channel, name->course) != NULL;
 }
 
 /* A word that means no course must not pass in silence. */
@@ -81,7 +82,8 @@ say_fetched(const struct cli *cli, const struct library_name *name,
     const struct update_figures *g)
 {
 	struct text release, files, size, fetched, saved;
-	uint64_t saved_bytes = g->full_bytes > g->fetched_bytes ? g->full_bytes - g->fetched_bytes : 0;
+	uint64_t saved_bytes =
+	    g->full_bytes > g->fetched_bytes ? g->full_bytes - g->fetched_bytes : 0;
 
 	CLI_SAY(cli, MSG_FETCHED, name->channel, name->course, text_number(&release, name->release),
 	    text_number(&files, g->n_files), text_bytes(&size, g->file_bytes),

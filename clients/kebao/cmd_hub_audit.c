@@ -25,8 +25,8 @@ say(const struct cli *cli, struct json *doc, int64_t *last, struct err *e)
 		    json_get_text(it, "object", &object, e) == -1 ||
 		    json_get_text(it, "detail", &detail, e) == -1)
 			return -1;
-		CLI_SAY(cli, MSG_AUDIT, text_number(&number, (uint64_t)*last), at, actor, action, object,
-		    detail);
+		CLI_SAY(cli, MSG_AUDIT, text_number(&number, (uint64_t)*last), at, actor, action,
+		    object, detail);
 	}
 	return 0;
 }

@@ -57,7 +57,8 @@ send_document(struct hub *hub, const struct channel_args *a, struct err *e)
 
 	registry_edit_put(doc, "publisher", a->publisher);
 	registry_edit_put(doc, "audience", a->audience);
-	registry_edit_put_texts(doc, "title", a->zh != NULL || a->en != NULL ? a->zh : a->id, a->en);
+	registry_edit_put_texts(
+	    doc, "title", a->zh != NULL || a->en != NULL ? a->zh : a->id, a->en);
 	rc = registry_edit_send(hub, body, e);
 	json_free(body);
 	return rc;
@@ -69,8 +70,8 @@ threshold_of(const struct channel_args *a, size_t n_keys, int64_t *out, struct e
 	long long n = 1;
 
 	if (a->threshold != NULL && args_number(a->threshold, 1, (long long)n_keys, &n) == -1)
-		return err_set(e, ERR_BAD_INPUT, "--threshold %s: want 1 to %zu, the number of keys",
-		    a->threshold, n_keys);
+		return err_set(e, ERR_BAD_INPUT,
+		    "--threshold %s: want 1 to %zu, the number of keys", a->threshold, n_keys);
 	*out = n;
 	return 0;
 }
@@ -81,7 +82,10 @@ add_with(struct cli *cli, const struct channel_args *a, const struct publics *pu
     const struct keyring *ring)
 {
 	struct delegate d = {
-		.channel = a->id, .keys = publics->keys, .n_keys = publics->n, .signers = ring->keys,
+		.channel = a->id,
+		.keys = publics->keys,
+		.n_keys = publics->n,
+		.signers = ring->keys,
 		.n_signers = ring->n,
 	};
 	struct session s;
@@ -195,8 +199,10 @@ set(struct cli *cli, int argc, char *const *argv)
 	struct channel_args a = { .id = NULL };
 	const struct args_option options[] = {
 		{ .name = "publisher", .value = &a.publisher },
-		{ .name = "audience", .value = &a.audience }, { .name = "state", .value = &a.state },
-		{ .name = "title-zh", .value = &a.zh }, { .name = "title-en", .value = &a.en },
+		{ .name = "audience", .value = &a.audience },
+		{ .name = "state", .value = &a.state },
+		{ .name = "title-zh", .value = &a.zh },
+		{ .name = "title-en", .value = &a.en },
 		{ .name = NULL },
 	};
 	const struct cli_usage usage = { options, 1, 1, MSG_USAGE_CHANNEL_SET };

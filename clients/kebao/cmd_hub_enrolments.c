@@ -25,7 +25,8 @@ say(const struct cli *cli, struct json *doc, struct err *e)
 		if (revoked == NULL)
 			CLI_SAY(cli, MSG_ENROLMENT, serial, org, role, issued, expires);
 		else
-			CLI_SAY(cli, MSG_ENROLMENT_REVOKED, serial, org, role, issued, expires, revoked);
+			CLI_SAY(cli, MSG_ENROLMENT_REVOKED, serial, org, role, issued, expires,
+			    revoked);
 	}
 	return 0;
 }

@@ -39,9 +39,12 @@ add(struct cli *cli, int argc, char *const *argv)
 {
 	struct pairing_args a = { .id = NULL };
 	const struct args_option options[] = {
-		{ .name = "donor", .value = &a.donor }, { .name = "recipient", .value = &a.recipient },
-		{ .name = "level", .value = &a.level }, { .name = "mode", .value = &a.mode },
-		{ .name = "from", .value = &a.from }, { .name = "until", .value = &a.until },
+		{ .name = "donor", .value = &a.donor },
+		{ .name = "recipient", .value = &a.recipient },
+		{ .name = "level", .value = &a.level },
+		{ .name = "mode", .value = &a.mode },
+		{ .name = "from", .value = &a.from },
+		{ .name = "until", .value = &a.until },
 		{ .name = NULL },
 	};
 	const struct cli_usage usage = { options, 1, 1, MSG_USAGE_PAIRING_ADD };

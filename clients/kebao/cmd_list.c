@@ -59,8 +59,8 @@ say_offers(const struct session *s, const struct library *l)
 		if (release_record(s->home, NULL, &want, &record, NULL) == 0)
 			say_record(s->cli, MSG_LIST_OFFER, &offer->name, record);
 		else
-			CLI_SAY(s->cli, MSG_LIST_OFFER_BARE, offer->name.channel, offer->name.course,
-			    text_number(&release, offer->name.release));
+			CLI_SAY(s->cli, MSG_LIST_OFFER_BARE, offer->name.channel,
+			    offer->name.course, text_number(&release, offer->name.release));
 		record_free(record);
 	}
 	catalogue_close(c);

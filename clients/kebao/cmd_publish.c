@@ -205,7 +205,8 @@ read_course(struct running *r, struct err *e)
 		if (e->class == ERR_NOT_FOUND)
 			CLI_WARN(r->cli, MSG_NO_COURSE_FILE, r->a->dir);
 	} else {
-		rc = record_parse_course(buf_data(&bytes), buf_len(&bytes), &r->record, &findings, e);
+		rc = record_parse_course(
+		    buf_data(&bytes), buf_len(&bytes), &r->record, &findings, e);
 		say_course_findings(r->cli, &findings);
 	}
 	if (rc == 0)

@@ -56,8 +56,8 @@ say(const struct session *s, const struct record *r, bool is_held)
 	say_list(cli, MSG_SHOW_LECTURER, &r->lecturers);
 	if (r->rights != NULL)
 		CLI_SAY(cli, MSG_SHOW_RIGHTS, r->rights);
-	CLI_SAY(cli, MSG_SHOW_FILES, text_number(&files, r->n_files), text_bytes(&bytes, r->file_bytes),
-	    text_time(&when, r->published_at));
+	CLI_SAY(cli, MSG_SHOW_FILES, text_number(&files, r->n_files),
+	    text_bytes(&bytes, r->file_bytes), text_time(&when, r->published_at));
 	digest_hex(sha256, &r->tar.sha256);
 	CLI_SAY(cli, MSG_SHOW_TAR, sha256);
 	library_path(path, LIBRARY_FILES, &full);
@@ -96,7 +96,8 @@ find_offer(const struct session *s, const char *word, struct record **out, struc
 		rc = release_record(s->home, NULL, &want, out, e);
 		goto out;
 	}
-	(void)err_set(e, ERR_NOT_FOUND, "no course %s is held or was offered at the last check", word);
+	(void)err_set(
+	    e, ERR_NOT_FOUND, "no course %s is held or was offered at the last check", word);
 out:
 	catalogue_close(c);
 	return rc;

@@ -76,7 +76,10 @@ compare(struct verifying *v, const struct library_name *name, uint32_t *n_faults
     struct record **record, struct err *e)
 {
 	const struct tree_verify_options options = {
-		.cancel = interrupt_flag(), .on_fault = on_fault, .on_progress = on_progress, .ctx = v,
+		.cancel = interrupt_flag(),
+		.on_fault = on_fault,
+		.on_progress = on_progress,
+		.ctx = v,
 	};
 	char path[LIBRARY_PATH_SIZE];
 	struct index *ix = NULL;
@@ -91,7 +94,8 @@ compare(struct verifying *v, const struct library_name *name, uint32_t *n_faults
 		(void)err_errno(e, "%s/%s", home_path(v->s->home), path);
 		goto out;
 	}
-	progress_begin(&v->progress, v->s->cli->lang, v->s->cli->is_quiet, path, (*record)->file_bytes);
+	progress_begin(
+	    &v->progress, v->s->cli->lang, v->s->cli->is_quiet, path, (*record)->file_bytes);
 	rc = tree_verify(fd, ix, &options, n_faults, e);
 	progress_end(&v->progress);
 out:

@@ -65,8 +65,9 @@ check_signers(const struct trust *trust, const struct delegate *d, struct err *e
 			return err_set(e, ERR_DENIED, "key %s is none of those that sign targets",
 			    key_id(sign_public(d->signers[i])));
 	if (role != NULL && (int64_t)d->n_signers < role->threshold)
-		return err_set(e, ERR_DENIED, "targets wants the signatures of %" PRId64 " keys, %zu were"
-		    " given", role->threshold, d->n_signers);
+		return err_set(e, ERR_DENIED,
+		    "targets wants the signatures of %" PRId64 " keys, %zu were given",
+		    role->threshold, d->n_signers);
 	return 0;
 }
 

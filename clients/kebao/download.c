@@ -78,7 +78,10 @@ download_places(const struct hint *hint, const uint32_t *frames, size_t n,
 
 		hint_place(hint, frames[i], &p);
 		places[i] = (struct ranges_place){
-			.frame = frames[i], .pack = p.pack, .stored_len = p.stored_len, .off = p.off,
+			.frame = frames[i],
+			.pack = p.pack,
+			.stored_len = p.stored_len,
+			.off = p.off,
 		};
 	}
 	*out = places;

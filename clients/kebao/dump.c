@@ -36,8 +36,8 @@ dump_pack(const struct pack *p, FILE *out)
 
 		pack_frame_get(p, i, &f);
 		digest_hex(hex, &f.content);
-		(void)fprintf(out, "%8" PRIu32 " %12" PRIu64 " %10" PRIu32 " %10" PRIu32 "  %s\n", i, f.off,
-		    f.stored_len, f.content_len, hex);
+		(void)fprintf(out, "%8" PRIu32 " %12" PRIu64 " %10" PRIu32 " %10" PRIu32 "  %s\n",
+		    i, f.off, f.stored_len, f.content_len, hex);
 	}
 }
 
@@ -66,8 +66,8 @@ dump_index(const struct index *ix, FILE *out)
 
 		index_frame(ix, i, &f);
 		digest_hex(hex, f.sha256);
-		(void)fprintf(out, "frame %8" PRIu32 " %14" PRIu64 " %8" PRIu32 "  %s\n", i, f.off, f.len,
-		    hex);
+		(void)fprintf(out, "frame %8" PRIu32 " %14" PRIu64 " %8" PRIu32 "  %s\n", i, f.off,
+		    f.len, hex);
 	}
 }
 
@@ -87,8 +87,10 @@ dump_hint(const struct hint *h, FILE *out)
 		struct hint_place p;
 
 		hint_place(h, i, &p);
-		(void)fprintf(out, "frame %8" PRIu32 "  pack %4" PRIu32 " offset %12" PRIu64 " stored %8"
-		    PRIu32 "\n", i, p.pack, p.off, p.stored_len);
+		(void)fprintf(out,
+		    "frame %8" PRIu32 "  pack %4" PRIu32 " offset %12" PRIu64 " stored %8" PRIu32
+		    "\n",
+		    i, p.pack, p.off, p.stored_len);
 	}
 }
 
@@ -105,13 +107,14 @@ dump_record(const struct record *r, FILE *out)
 	char hex[DIGEST_HEX_LEN + 1];
 	struct text at;
 
-	(void)fprintf(out, "record: %s/%s release %" PRIu32 "\nlabel: %s\npublished: %s\n", r->channel,
-	    r->course, r->release, r->label, text_rfc3339(&at, r->published_at));
+	(void)fprintf(out, "record: %s/%s release %" PRIu32 "\nlabel: %s\npublished: %s\n",
+	    r->channel, r->course, r->release, r->label, text_rfc3339(&at, r->published_at));
 	dump_texts("title", &r->title, out);
 	dump_texts("summary", &r->summary, out);
 	dump_texts("notes", &r->notes, out);
-	(void)fprintf(out, "field: %s\nminutes: %" PRIu32 "\nfiles: %" PRIu32 ", %" PRIu64 " bytes\n",
-	    r->field, r->study_minutes, r->n_files, r->file_bytes);
+	(void)fprintf(out,
+	    "field: %s\nminutes: %" PRIu32 "\nfiles: %" PRIu32 ", %" PRIu64 " bytes\n", r->field,
+	    r->study_minutes, r->n_files, r->file_bytes);
 	digest_hex(hex, &r->tar.sha256);
 	(void)fprintf(out, "tar: %" PRIu64 " bytes, sha256 %s\n", r->tar.len, hex);
 	digest_hex(hex, &r->index.sha256);
@@ -140,7 +143,8 @@ dump_roles(const struct meta *m, FILE *out)
 		for (size_t k = 0; k < r->n_keyids; k++)
 			print_quoted(out, "  key ", r->keyids[k], "\n");
 		for (size_t k = 0; k < r->n_matches; k++)
-			print_quoted(out, r->by_prefix ? "  prefix " : "  path ", r->matches[k], "\n");
+			print_quoted(
+			    out, r->by_prefix ? "  prefix " : "  path ", r->matches[k], "\n");
 	}
 }
 
@@ -163,7 +167,8 @@ dump_meta(const struct meta_claim *claim, FILE *out)
 	for (size_t i = 0; i < m->n_targets; i++) {
 		digest_hex(hex, &m->targets[i].bytes.sha256);
 		print_quoted(out, "target ", m->targets[i].path, "");
-		(void)fprintf(out, " %" PRId64 " bytes, sha256 %s\n", m->targets[i].bytes.length, hex);
+		(void)fprintf(
+		    out, " %" PRId64 " bytes, sha256 %s\n", m->targets[i].bytes.length, hex);
 	}
 }
 
@@ -173,19 +178,19 @@ dump_json(const struct buf *bytes, FILE *out, struct err *e)
 {
 	struct meta_claim *claim = NULL;
 	struct record *record = NULL;
-	struct err of_record = { 0 };
+	struct err mine = { 0 };
 
 	if (meta_parse(buf_data(bytes), buf_len(bytes), &claim, e) == 0) {
 		dump_meta(claim, out);
 		meta_claim_free(claim);
 		return 0;
 	}
-	if (record_parse(buf_data(bytes), buf_len(bytes), RECORD_LENIENT, &record, &of_record) == 0) {
+	if (record_parse(buf_data(bytes), buf_len(bytes), RECORD_LENIENT, &record, &mine) == 0) {
 		dump_record(record, out);
 		record_free(record);
 		return 0;
 	}
-	return err_set(e, ERR_BAD_INPUT, "neither signed metadata nor a record: %s", of_record.text);
+	return err_set(e, ERR_BAD_INPUT, "neither signed metadata nor a record: %s", mine.text);
 }
 
 static int

@@ -116,8 +116,10 @@ check_home(const struct enrolment *n, struct err *e)
 		    memcmp(buf_data(&old), buf_data(&new), buf_len(&old)) == 0)
 			rc = 0;
 		else
-			(void)err_set(&mine, ERR_CONFLICT, "%s belongs to another hub (its CA differs):"
-			    " enrol in another home, with --home DIR", home_path(n->home));
+			(void)err_set(&mine, ERR_CONFLICT,
+			    "%s belongs to another hub (its CA differs): enrol in another home, with"
+			    " --home DIR",
+			    home_path(n->home));
 	}
 	if (rc == -1 && e != NULL)
 		*e = mine;
@@ -158,7 +160,9 @@ take_key(struct enrolment *n, struct err *e)
 	if (home_load_identity(n->home, "pending.pem", &pending, NULL) == 0 &&
 	    (csr = strstr(buf_text(&pending), mark)) != NULL &&
 	    identity_opens(&pending, buf_text(&n->passphrase))) {
-		if (buf_add(&n->client, buf_data(&pending), (size_t)(csr - buf_text(&pending)), e) == -1 ||
+		size_t key_len = (size_t)(csr - buf_text(&pending));
+
+		if (buf_add(&n->client, buf_data(&pending), key_len, e) == -1 ||
 		    buf_add_text(&n->csr, csr, e) == -1)
 			goto out;
 		rc = 0;
@@ -264,7 +268,7 @@ keep(struct enrolment *n, struct enrol_result *out, struct err *e)
 	char *path = NULL;
 	int rc = -1;
 
-	(void)snprintf(out->config.hub, sizeof(out->config.hub), "%s", n->url); /* fits: same size */
+	memcpy(out->config.hub, n->url, sizeof(out->config.hub)); /* of the same size */
 	if (n->r->passphrase_file != NULL) {
 		path = realpath(n->r->passphrase_file, NULL);
 		if (path == NULL || strlen(path) >= sizeof(out->config.passphrase_file)) {

@@ -135,8 +135,8 @@ home_lock(struct home *h, struct err *e)
 	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno == EWOULDBLOCK) {
 			read_owner(fd, owner, sizeof(owner));
-			(void)err_set(e, ERR_BUSY, "another kebao (process %s) is at work in %s", owner,
-			    h->path);
+			(void)err_set(e, ERR_BUSY, "another kebao (process %s) is at work in %s",
+			    owner, h->path);
 		} else {
 			(void)err_errno(e, "%s/lock", h->path);
 		}
@@ -194,8 +194,8 @@ home_load_config(const struct home *h, struct home_config *out, struct err *e)
 	memset(out, 0, sizeof(*out));
 	if (file_load(h->dirfd, "config.json", CONFIG_BYTES, &bytes, &mine) == -1) {
 		if (mine.class == ERR_NOT_FOUND)
-			(void)err_set(&mine, ERR_NOT_FOUND, "%s is not enrolled at a hub: kebao enroll URL"
-			    " CODE", h->path);
+			(void)err_set(&mine, ERR_NOT_FOUND,
+			    "%s is not enrolled at a hub: kebao enroll URL CODE", h->path);
 		goto out;
 	}
 	if (json_parse(buf_data(&bytes), buf_len(&bytes), GATE_ANY, &doc, &mine) == -1 ||

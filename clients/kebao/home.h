@@ -69,7 +69,7 @@ struct home_state {
 void home_load_state(const struct home *h, struct home_state *out);
 int home_save_state(const struct home *h, const struct home_state *s, struct err *e);
 
-/* Files of identity/, at most 64 KiB each; secrets are wiped by the caller; remove: absent is fine. */
+/* Files of identity/, at most 64 KiB each; the caller wipes secrets; removing none is fine. */
 int home_load_identity(const struct home *h, const char *name, struct buf *out, struct err *e)
     __attribute__((warn_unused_result));
 int home_save_identity(const struct home *h, const char *name, const struct buf *bytes,

@@ -29,7 +29,8 @@ hub_load_passphrase(const struct home *home, const struct home_config *config, s
 		return -1;
 	buf_truncate(out, strcspn(buf_text(out), "\r\n"));
 	if (buf_len(out) == 0)
-		return err_set(e, ERR_BAD_INPUT, "%s/identity/passphrase is empty", home_path(home));
+		return err_set(
+		    e, ERR_BAD_INPUT, "%s/identity/passphrase is empty", home_path(home));
 	return 0;
 }
 

@@ -117,15 +117,22 @@ static EVP_PKEY *
 open_key(const struct buf *key_pem, const char *passphrase, struct err *e)
 {
 	static const char mark[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
-	BIO *bio = BIO_new_mem_buf(buf_data(key_pem), (int)buf_len(key_pem));
-	EVP_PKEY *key = NULL;
+	EVP_PKEY *key;
+	BIO *bio;
 
-	if (strncmp(buf_text(key_pem), mark, sizeof(mark) - 1) != 0)
+	if (strncmp(buf_text(key_pem), mark, sizeof(mark) - 1) != 0) {
 		(void)err_set(e, ERR_BAD_INPUT, "the client's key is not encrypted PKCS#8");
-	else if (bio == NULL)
+		return NULL;
+	}
+	bio = BIO_new_mem_buf(buf_data(key_pem), (int)buf_len(key_pem));
+	if (bio == NULL) {
 		(void)err_nomem(e);
-	else if ((key = PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, (char *)passphrase)) == NULL)
-		(void)err_set(e, ERR_BAD_INPUT, "the client's key: wrong passphrase or damaged file");
+		return NULL;
+	}
+	key = PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, (char *)passphrase);
+	if (key == NULL)
+		(void)err_set(e, ERR_BAD_INPUT,
+		    "the client's key: wrong passphrase or damaged file");
 	ERR_clear_error();
 	BIO_free(bio);
 	return key;

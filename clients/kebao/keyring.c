@@ -41,8 +41,9 @@ keyring_open(struct keyring *ring, const struct keyring_options *o, struct err *
 	if (o->files->n > KEYRING_MOST)
 		return err_set(e, ERR_BAD_INPUT, "more than %u keys", KEYRING_MOST);
 	if (o->passphrase_fd != NULL && o->files->n > 1)
-		return err_set(e, ERR_BAD_INPUT, "--passphrase-fd gives one passphrase; %zu keys want"
-		    " theirs", o->files->n);
+		return err_set(e, ERR_BAD_INPUT,
+		    "--passphrase-fd gives one passphrase; %zu keys want theirs",
+		    o->files->n);
 	for (size_t i = 0; i < o->files->n; i++) {
 		if (open_one(ring, o->files->words[i], o, e) == -1) {
 			keyring_close(ring);

@@ -151,7 +151,8 @@ const struct library_name *
 library_newest(const struct library *l, const char *channel, const char *course)
 {
 	for (size_t i = 0; i < l->n_held; i++)
-		if (strcmp(l->held[i].channel, channel) == 0 && strcmp(l->held[i].course, course) == 0)
+		if (strcmp(l->held[i].channel, channel) == 0 &&
+		    strcmp(l->held[i].course, course) == 0)
 			return &l->held[i];
 	return NULL;
 }

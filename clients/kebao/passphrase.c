@@ -29,8 +29,8 @@ trim(struct buf *b, const char *where, struct err *e)
 	if (len == 0)
 		return err_set(e, ERR_BAD_INPUT, "%s: the passphrase is empty", where);
 	if (len > MOST_BYTES)
-		return err_set(e, ERR_BAD_INPUT, "%s: the passphrase is longer than %u bytes", where,
-		    MOST_BYTES);
+		return err_set(e, ERR_BAD_INPUT, "%s: the passphrase is longer than %u bytes",
+		    where, MOST_BYTES);
 	return 0;
 }
 
@@ -109,7 +109,8 @@ from_terminal(const struct passphrase_source *src, struct buf *out, struct err *
 	int rc = -1;
 
 	if (tty == -1)
-		return err_set(e, ERR_BAD_INPUT, "a passphrase is needed and there is no terminal to ask"
+		return err_set(e, ERR_BAD_INPUT,
+		    "a passphrase is needed and there is no terminal to ask"
 		    " at: give --passphrase-file or --passphrase-fd");
 	if (ask(tty, src->prompt, out, e) == -1)
 		goto out;
@@ -134,7 +135,8 @@ passphrase_read(const struct passphrase_source *src, struct buf *out, struct err
 	int rc;
 
 	if (src->file != NULL && src->fd != NULL)
-		return err_set(e, ERR_BAD_INPUT, "give --passphrase-file or --passphrase-fd, not both");
+		return err_set(
+		    e, ERR_BAD_INPUT, "give --passphrase-file or --passphrase-fd, not both");
 	if (src->file != NULL)
 		rc = from_file(src->file, out, e);
 	else if (src->fd != NULL)
@@ -142,7 +144,8 @@ passphrase_read(const struct passphrase_source *src, struct buf *out, struct err
 	else
 		rc = from_terminal(src, out, e);
 	if (rc == 0 && src->prompt_again != NULL && buf_len(out) < FEWEST_BYTES)
-		rc = err_set(e, ERR_BAD_INPUT, "the passphrase is shorter than %u bytes", FEWEST_BYTES);
+		rc = err_set(
+		    e, ERR_BAD_INPUT, "the passphrase is shorter than %u bytes", FEWEST_BYTES);
 	if (rc == -1)
 		buf_wipe(out);
 	return rc;

@@ -79,7 +79,8 @@ progress_line(const struct progress *p, unsigned columns, struct buf *b, struct 
 {
 	struct text done, total, speed, left;
 	struct buf tail = BUF_INIT;
-	unsigned percent = p->total > 0 ? (unsigned)(100.0 * (double)p->done / (double)p->total) : 0;
+	unsigned percent =
+	    p->total > 0 ? (unsigned)(100.0 * (double)p->done / (double)p->total) : 0;
 	uint64_t rest = p->total > p->done ? p->total - p->done : 0;
 	size_t tail_columns, room;
 	unsigned bar;

@@ -91,7 +91,8 @@ registry_edit_get(struct hub *hub, enum regdoc_kind kind, const char *id, struct
 		if (strcmp(found, id) != 0)
 			continue;
 		one = json_new();
-		*document = json_add_copy(json_put_array(json_top(one), regdoc_kind_name(kind)), it);
+		*document =
+		    json_add_copy(json_put_array(json_top(one), regdoc_kind_name(kind)), it);
 		*body = one;
 		rc = json_check(one, e);
 		goto out;

@@ -81,8 +81,9 @@ check_record(const struct record *r, const struct library_name *name, struct err
 	if (strcmp(r->channel, name->channel) == 0 && strcmp(r->course, name->course) == 0 &&
 	    r->release == name->release)
 		return 0;
-	return err_set(e, ERR_UNTRUSTED, "the record of %s/%s release %u speaks of %s/%s release %u",
-	    name->channel, name->course, name->release, r->channel, r->course, r->release);
+	return err_set(e, ERR_UNTRUSTED,
+	    "the record of %s/%s release %u speaks of %s/%s release %u", name->channel,
+	    name->course, name->release, r->channel, r->course, r->release);
 }
 
 static int
@@ -92,7 +93,8 @@ parse_record(const struct buf *bytes, const struct library_name *name, struct re
 	struct record *r = NULL;
 
 	if (record_parse(buf_data(bytes), buf_len(bytes), RECORD_LENIENT, &r, e) == -1) {
-		err_within(e, "record of %s/%s release %u", name->channel, name->course, name->release);
+		err_within(
+		    e, "record of %s/%s release %u", name->channel, name->course, name->release);
 		return -1;
 	}
 	if (check_record(r, name, e) == -1) {
@@ -138,9 +140,11 @@ check_index(const struct index *ix, const struct record *r, struct err *e)
 	if (index_n_files(ix) == r->n_files && index_file_bytes(ix) == r->file_bytes &&
 	    index_tar_len(ix) == r->tar.len)
 		return 0;
-	return err_set(e, ERR_UNTRUSTED, "%s/%s release %u: record and index contradict each other:"
-	    " %u and %u files, %" PRIu64 " and %" PRIu64 " bytes", r->channel, r->course, r->release,
-	    r->n_files, index_n_files(ix), r->file_bytes, index_file_bytes(ix));
+	return err_set(e, ERR_UNTRUSTED,
+	    "%s/%s release %u: record and index contradict each other: %u and %u files, %" PRIu64
+	    " and %" PRIu64 " bytes",
+	    r->channel, r->course, r->release, r->n_files, index_n_files(ix), r->file_bytes,
+	    index_file_bytes(ix));
 }
 
 int

@@ -12,7 +12,8 @@ on_retry(void *ctx, const struct err *why, unsigned pause_ms)
 	const struct cli *cli = ctx;
 	struct text pause;
 
-	CLI_NOTE(cli, MSG_RETRY, why->text, text_duration(&pause, cli->lang, (pause_ms + 999) / 1000));
+	CLI_NOTE(
+	    cli, MSG_RETRY, why->text, text_duration(&pause, cli->lang, (pause_ms + 999) / 1000));
 }
 
 /* A renewal that fails is tried again next time; there is a third of a year for it. */

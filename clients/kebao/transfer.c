@@ -23,7 +23,8 @@ transfer_check_url(const char *url, struct err *e)
 	if (strncmp(url, "https://", strlen("https://")) == 0 && *host != '\0' &&
 	    strpbrk(host, "/?#@\\ ") == NULL)
 		return 0;
-	return err_set(e, ERR_BAD_INPUT, "hub address \"%s\": want https://host or https://host:port",
+	return err_set(e, ERR_BAD_INPUT,
+	    "hub address \"%s\": want https://host or https://host:port",
 	    err_quote(quoted, sizeof(quoted), url, strlen(url)));
 }
 

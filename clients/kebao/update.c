@@ -17,7 +17,7 @@
 #include "clients/kebao/novelty.h"
 #include "clients/kebao/release.h"
 
-#define OLDS 2                  /* releases whose frames are reused: each costs its index in memory */
+#define OLDS 2 /* releases whose frames are reused: each costs its index in memory */
 #define SPARE_BYTES (16u << 20) /* of the disk, left to whoever else uses it */
 #define TELLING_BYTES (256u << 10) /* less says nothing about the speed of a line */
 

@@ -53,7 +53,11 @@ create(struct sending *s, struct err *e)
 {
 	char length[48], metadata[400] = "", hex[DIGEST_HEX_LEN + 1], header[440];
 	const char *const headers[] = {
-		"Tus-Resumable: 1.0.0", "Content-Type: application/octet-stream", length, header, NULL,
+		"Tus-Resumable: 1.0.0",
+		"Content-Type: application/octet-stream",
+		length,
+		header,
+		NULL,
 	};
 	const struct transfer_request r = {
 		.method = TRANSFER_POST, .path = "/uploads", .headers = headers, .max_bytes = 4096,
@@ -89,8 +93,9 @@ ask_offset(struct sending *s, struct err *e)
 	if (transfer_again(s->t, &r, &reply, e) == -1)
 		return -1;
 	if (reply.upload_offset > s->u->len)
-		return err_set(e, ERR_BAD_INPUT, "%s: the hub says that it has %" PRIu64 " of %" PRIu64
-		    " bytes", s->path, reply.upload_offset, s->u->len);
+		return err_set(e, ERR_BAD_INPUT,
+		    "%s: the hub says that it has %" PRIu64 " of %" PRIu64 " bytes", s->path,
+		    reply.upload_offset, s->u->len);
 	s->offset = reply.upload_offset;
 	return 0;
 }
@@ -111,11 +116,20 @@ send_piece(struct sending *s, struct err *e)
 	uint64_t len = rest < PIECE_BYTES ? rest : PIECE_BYTES;
 	char offset[48];
 	const char *const headers[] = {
-		"Tus-Resumable: 1.0.0", "Content-Type: application/offset+octet-stream", offset, NULL,
+		"Tus-Resumable: 1.0.0",
+		"Content-Type: application/offset+octet-stream",
+		offset,
+		NULL,
 	};
 	struct transfer_request r = {
-		.method = TRANSFER_PATCH, .path = s->path, .headers = headers, .max_bytes = 4096,
-		.body_len = (size_t)len, .patience_s = CHECKING_S, .on_sent = on_sent, .on_sent_ctx = s,
+		.method = TRANSFER_PATCH,
+		.path = s->path,
+		.headers = headers,
+		.max_bytes = 4096,
+		.body_len = (size_t)len,
+		.patience_s = CHECKING_S,
+		.on_sent = on_sent,
+		.on_sent_ctx = s,
 	};
 	struct transfer_reply reply;
 	uint64_t before = transfer_totals(s->t)->sent_bytes;
