@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 scripts() {
-	ours '*.sh' '.ci/*' | xargs -r shellcheck -x --shell=bash --severity=style \
+	ours '*.sh' '.ci/*' | xargs -r shellcheck -x -P SCRIPTDIR --shell=bash --severity=style \
 		--exclude=SC1090,SC1091 --format=gcc
 }
 need shellcheck "shell scripts" && clean "shellcheck finds nothing" scripts
