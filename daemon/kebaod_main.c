@@ -114,7 +114,8 @@ run(const struct config *config, struct err *e)
 	int rc;
 
 	if (geteuid() == 0)
-		return err_set(e, ERR_DENIED, "kebaod does not serve as root: run it as a user of its own");
+		return err_set(e, ERR_DENIED,
+		    "kebaod does not serve as root: run it as a user of its own");
 	(void)umask(027);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return err_errno(e, "ignore SIGPIPE");

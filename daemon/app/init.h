@@ -21,7 +21,8 @@
 
 struct init_options {
 	const char *signer_program; /* path of kebaod-signer */
-	const char *state_dir;   /* must not exist, or be empty; or what an init left that was cut off */
+	/* must not exist, or be empty; or what an init left that was cut off */
+	const char *state_dir;
 	const char *offline_dir; /* the same */
 	const char *name_zh, *name_en;
 	const char *org;         /* id of the operator's organisation */

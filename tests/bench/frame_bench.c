@@ -58,7 +58,8 @@ static void
 fill_text(uint8_t *p, size_t len)
 {
 	static const char *const words[] = { "lawyer ", "court ", "trademark ", "<p>", "evidence ",
-		"</p>\n", "of ", "the ", "securities ", "2026-", "foreign ", "rights ", "and ", "a ",
+		"</p>\n", "of ", "the ", "securities ", "2026-", "foreign ", "rights ", "and ",
+		    "a ",
 		"licence ", "agreement " };
 	uint32_t x = 1;
 	size_t at = 0;

@@ -334,12 +334,15 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(founding_leaves_everything_and_only_that, prepare,
 		    clean),
-		cmocka_unit_test_setup_teardown(a_client_believes_the_first_metadata, prepare, clean),
-		cmocka_unit_test_setup_teardown(the_server_certificate_is_of_the_ca_and_has_all_names,
+		cmocka_unit_test_setup_teardown(a_client_believes_the_first_metadata, prepare,
+		    clean),
+		cmocka_unit_test_setup_teardown(
+		    the_server_certificate_is_of_the_ca_and_has_all_names,
 		    prepare, clean),
 		cmocka_unit_test_setup_teardown(
 		    the_first_invitation_is_for_an_admin_and_fits_ca_and_root, prepare, clean),
-		cmocka_unit_test_setup_teardown(the_sample_configuration_is_accepted, prepare, clean),
+		cmocka_unit_test_setup_teardown(the_sample_configuration_is_accepted, prepare,
+		    clean),
 		cmocka_unit_test_setup_teardown(
 		    a_directory_with_something_in_it_is_refused_and_left_alone, prepare, clean),
 		cmocka_unit_test_setup_teardown(a_failure_leaves_nothing, prepare, clean),
