@@ -11,6 +11,7 @@
 
 #include "catalog/base/limits.h"
 #include "catalog/repo/hint.h"
+#include "tests/unit/fault.h"
 
 static const struct digest index_hash = { { 1, 2, 3 } };
 static const struct digest packs[] = { { { 10 } }, { { 11 } }, { { 12 } } };
@@ -247,6 +248,39 @@ impossible_places_are_not_made_into_a_hint(void **state)
 	}
 }
 
+static void
+running_out_of_memory_is_an_ordinary_failure(void **state)
+{
+	struct hint_input in = input();
+	struct buf b = BUF_INIT, again = BUF_INIT;
+	struct hint *h = NULL;
+	struct err e;
+	long nth;
+
+	(void)state;
+	encode_sample(&b);
+	for (unsigned how = 0; how < 2; how++) {
+		for (nth = 1; h == NULL; nth++) {
+			int rc;
+
+			fault_arm(FAULT_ALLOC, nth);
+			rc = how == 0 ? hint_new(&in, &h, &e) :
+			                hint_parse(buf_data(&b), buf_len(&b), &h, &e);
+			if (fault_disarm())
+				assert_true(rc == -1 && h == NULL && e.class == ERR_SYSTEM);
+		}
+		assert_int_equal(nth, 7); /* five parts, then success */
+		fault_arm(FAULT_ALLOC, 1);
+		assert_int_equal(hint_encode(h, &again, &e), -1);
+		assert_true(fault_disarm());
+		hint_free(h);
+		h = NULL;
+	}
+	assert_int_equal(buf_len(&again), 0);
+	buf_clear(&b);
+	buf_clear(&again);
+}
+
 int
 main(void)
 {
@@ -258,6 +292,7 @@ main(void)
 		cmocka_unit_test(flipped_bytes_are_refused_or_stay_within_bounds),
 		cmocka_unit_test(each_lie_has_its_check),
 		cmocka_unit_test(impossible_places_are_not_made_into_a_hint),
+		cmocka_unit_test(running_out_of_memory_is_an_ordinary_failure),
 	};
 
 	return cmocka_run_group_tests_name("hint", tests, NULL, NULL);

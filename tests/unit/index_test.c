@@ -13,6 +13,7 @@
 
 #include "catalog/base/limits.h"
 #include "catalog/repo/index.h"
+#include "tests/unit/fault.h"
 
 #define LAW "\xe6\xb3\x95" /* 法 */
 
@@ -455,6 +456,35 @@ a_large_index_is_parsed_in_little_time_and_space(void **state)
 	buf_clear(&b);
 }
 
+/* Whichever allocation fails, the call says so and leaves nothing behind. */
+static void
+running_out_of_memory_is_an_ordinary_failure(void **state)
+{
+	struct buf b = BUF_INIT, again = BUF_INIT;
+	struct index *ix = NULL;
+	struct err e;
+	long nth;
+
+	(void)state;
+	encode_sample(&b);
+	for (nth = 1; ix == NULL; nth++) {
+		int rc;
+
+		fault_arm(FAULT_ALLOC, nth);
+		rc = index_parse(buf_data(&b), buf_len(&b), &ix, &e);
+		if (fault_disarm())
+			assert_true(rc == -1 && ix == NULL && e.class == ERR_SYSTEM);
+	}
+	assert_true(nth > 8);
+	fault_arm(FAULT_ALLOC, 1);
+	assert_int_equal(index_encode(ix, &again, &e), -1);
+	assert_true(fault_disarm());
+	assert_int_equal(buf_len(&again), 0);
+	index_free(ix);
+	buf_clear(&b);
+	buf_clear(&again);
+}
+
 int
 main(void)
 {
@@ -470,6 +500,7 @@ main(void)
 		cmocka_unit_test(a_changed_header_is_named),
 		cmocka_unit_test(places_in_the_tar_are_found),
 		cmocka_unit_test(a_large_index_is_parsed_in_little_time_and_space),
+		cmocka_unit_test(running_out_of_memory_is_an_ordinary_failure),
 	};
 
 	return cmocka_run_group_tests_name("index", tests, NULL, NULL);

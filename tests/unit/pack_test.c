@@ -17,6 +17,7 @@
 #include "catalog/repo/pack.h"
 #include "catalog/repo/pack_table.h"
 #include "tests/unit/judge.h"
+#include "tests/unit/fault.h"
 
 #define N_FRAMES 40u
 
@@ -403,6 +404,68 @@ a_full_disk_is_reported(void **state)
 	close(fd);
 }
 
+static void
+running_out_of_memory_is_an_ordinary_failure(void **state)
+{
+	int fd = write_pack(), rc;
+	struct pack *p;
+	struct err e;
+	long nth;
+
+	(void)state;
+	for (nth = 1;; nth++) {
+		fault_arm(FAULT_ALLOC, nth);
+		rc = pack_verify(fd, &pack_name, NULL, NULL, &e);
+		if (!fault_disarm())
+			break;
+		assert_true(rc == -1 && e.class == ERR_SYSTEM);
+	}
+	assert_int_equal(rc, 0);
+	assert_true(nth > 8);
+	assert_int_equal(pack_open(fd, &p, &e), 0);
+	fault_arm(FAULT_ALLOC, 1);
+	assert_int_equal(pack_read(p, 3, coder, scratch, &e), -1);
+	assert_true(fault_disarm() && e.class == ERR_SYSTEM);
+	pack_close(p);
+	close(fd);
+}
+
+/* Whatever allocation or write fails while a pack is written, the writer says so. */
+static void
+a_writer_reports_every_failure(void **state)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool has_failed = true;
+
+	(void)state;
+	for (long nth = 1; has_failed; nth++) {
+		struct pack_writer *w;
+		struct digest name;
+		struct pack_frame f;
+		uint64_t len;
+		struct err e = { 0 };
+		int rc = 0;
+
+		fault_arm(FAULT_ALLOC, nth);
+		w = pack_writer_new(fd, &e);
+		for (uint32_t i = 0; w != NULL && rc == 0 && i < 300; i++) {
+			memset(&f, 0, sizeof(f));
+			memcpy(f.content.bytes, &i, sizeof(i));
+			f.content_len = f.stored_len = 100;
+			rc = pack_writer_add(w, &f, scratch, &e);
+		}
+		if (w != NULL && rc == 0)
+			rc = pack_writer_finish(w, &name, &len, &e);
+		has_failed = fault_disarm();
+		if (has_failed)
+			assert_true((w == NULL || rc == -1) && e.class == ERR_SYSTEM);
+		else
+			assert_true(w != NULL && rc == 0 && nth > 8);
+		pack_writer_free(w);
+	}
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -417,6 +480,8 @@ main(void)
 		cmocka_unit_test(what_is_no_file_is_no_pack),
 		cmocka_unit_test(a_full_pack_says_so),
 		cmocka_unit_test(a_full_disk_is_reported),
+		cmocka_unit_test(running_out_of_memory_is_an_ordinary_failure),
+		cmocka_unit_test(a_writer_reports_every_failure),
 	};
 
 	return cmocka_run_group_tests_name("pack", tests, set_up, tear_down);

@@ -12,6 +12,7 @@
 
 #include "catalog/base/limits.h"
 #include "catalog/repo/record.h"
+#include "tests/unit/fault.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -404,6 +405,46 @@ people_get_their_language_or_the_next_best(void **state)
 	assert_string_equal(record_text_in(&none, "mn"), "");
 }
 
+static void
+running_out_of_memory_is_an_ordinary_failure(void **state)
+{
+	struct buf findings = BUF_INIT, b = BUF_INIT;
+	struct record *r = NULL;
+	struct err e;
+	long nth;
+
+	(void)state;
+	for (nth = 1; r == NULL; nth++) {
+		int rc;
+
+		fault_arm(FAULT_ALLOC, nth);
+		rc = record_parse(full, strlen(full), RECORD_STRICT, &r, &e);
+		if (fault_disarm())
+			assert_true(rc == -1 && r == NULL && e.class == ERR_SYSTEM);
+	}
+	assert_true(nth > 30);
+	for (nth = 1;; nth++) {
+		int rc;
+
+		fault_arm(FAULT_ALLOC, nth);
+		rc = record_encode(r, &b, &e);
+		if (!fault_disarm())
+			break;
+		assert_true(rc == -1 && e.class == ERR_SYSTEM && buf_len(&b) == 0);
+	}
+	record_free(r);
+	for (nth = 1;; nth++) {
+		buf_clear(&findings);
+		fault_arm(FAULT_ALLOC, nth);
+		assert_int_equal(record_parse_course("{\"label\":\"x\"}", 13, &r, &findings, &e), -1);
+		if (!fault_disarm())
+			break;
+		assert_int_equal(e.class, ERR_SYSTEM);
+	}
+	buf_clear(&findings);
+	buf_clear(&b);
+}
+
 int
 main(void)
 {
@@ -420,6 +461,7 @@ main(void)
 		cmocka_unit_test(a_course_has_only_members_of_its_own),
 		cmocka_unit_test(the_template_asks_for_what_is_missing),
 		cmocka_unit_test(people_get_their_language_or_the_next_best),
+		cmocka_unit_test(running_out_of_memory_is_an_ordinary_failure),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);
