@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "catalog/base/version.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/interrupt.h"
 
@@ -62,7 +63,7 @@ main(int argc, char **argv)
 	if (verb == -1)
 		status = STATUS_USAGE;
 	else if (verb < argc && strcmp(argv[verb], "--version") == 0)
-		status = puts("kebao 1") == EOF ? STATUS_ERROR : STATUS_OK;
+		status = puts("kebao " VERSION_TEXT) == EOF ? STATUS_ERROR : STATUS_OK;
 	else
 		status = cmd_dispatch(&cli, verbs, MSG_HELP_TITLE, argc - verb, argv + verb);
 	/* A full disk behind a redirection is found out here. */

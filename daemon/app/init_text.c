@@ -56,7 +56,7 @@ init_text_advice(const struct init_options *o, const char *code, struct buf *out
 	        "课包中心已建立 / The hub is ready: %s\n"
 	        "\n"
 	        "1. 启动 / Start it (not as root):\n"
-	        "     kebaod -c %s/kebaod.conf\n"
+	        "     kebaod --config %s/kebaod.conf\n"
 	        "2. 管理员在自己的电脑上登记（邀请码 %d 天内有效，只能使用一次）\n"
 	        "   The administrator enrols on another machine (good once, for %d days):\n"
 	        "     kebao enroll %s %s\n"
