@@ -16,8 +16,8 @@
 #include "catalog/base/limits.h"
 
 /*
- * Contexts for packing and unpacking, made when first needed (a few MB for
- * packing, about 200 KB for unpacking) and used again.  One thread at a time.
+ * Contexts for packing and unpacking, made when first needed (up to 8 MB for
+ * packing, 0.1 MB for unpacking) and used again.  One thread at a time.
  */
 struct frame_coder;
 

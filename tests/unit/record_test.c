@@ -434,9 +434,12 @@ running_out_of_memory_is_an_ordinary_failure(void **state)
 	}
 	record_free(r);
 	for (nth = 1;; nth++) {
+		int rc;
+
 		buf_clear(&findings);
 		fault_arm(FAULT_ALLOC, nth);
-		assert_int_equal(record_parse_course("{\"label\":\"x\"}", 13, &r, &findings, &e), -1);
+		rc = record_parse_course("{\"label\":\"x\"}", 13, &r, &findings, &e);
+		assert_int_equal(rc, -1);
 		if (!fault_disarm())
 			break;
 		assert_int_equal(e.class, ERR_SYSTEM);
