@@ -75,7 +75,7 @@ say_offer(const struct cli *cli, const struct catalogue_offer *offer,
 	(void)text_bytes(&size, cost->record->file_bytes);
 	CLI_SAY(cli, cost->held_release > 0 ? MSG_CHECK_UPDATE : MSG_CHECK_NEW, offer->name.channel,
 	    offer->name.course, number.s, cost->record->label, title, size.s, fetch.s, held.s);
-	if (notes != NULL)
+	if (notes != NULL && *notes != '\0')
 		CLI_SAY(cli, MSG_CHECK_NOTES, notes);
 }
 
@@ -106,7 +106,7 @@ say(const struct cli *cli, const struct catalogue *c, const struct found *f)
 static void
 put_text(struct json_at at, const char *key, const char *text)
 {
-	if (text != NULL)
+	if (text != NULL && *text != '\0')
 		json_put_text(at, key, text);
 }
 

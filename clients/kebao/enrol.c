@@ -117,8 +117,8 @@ check_home(const struct enrolment *n, struct err *e)
 			rc = 0;
 		else
 			(void)err_set(&mine, ERR_CONFLICT,
-			    "%s belongs to another hub (its CA differs): enrol in another home, with"
-			    " --home DIR",
+			    "%s belongs to another hub (its CA differs): enrol in another home"
+			    " (--home DIR)",
 			    home_path(n->home));
 	}
 	if (rc == -1 && e != NULL)
