@@ -107,7 +107,7 @@ openssl rand -hex 16 | as tee "$T/spare/passphrase" >/dev/null || exit 1
 PORT=${DEMO_PORT:-8443}
 while (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; do PORT=$((PORT + 1)); done
 URL=https://localhost:$PORT
-as "$T/bin/kebaod" init --state "$T/spare/hub" --offline "$T/spare/offline" --org hub \
+as "$T/bin/kebaod" init --state "$T/spare/hub" --offline-keys "$T/spare/offline" --org hub \
 	--name-zh 课包示例站 --name-en 'Example hub' --hostname localhost --hostname 127.0.0.1 \
 	--port "$PORT" --passphrase-file "$T/spare/passphrase" >"$T/init.out" 2>&1 ||
 	fail "$(cat "$T/init.out")"

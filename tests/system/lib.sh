@@ -216,7 +216,7 @@ hub_init() {
 	chmod 0644 "$PASS"
 	PORT=$(free_port)
 	URL=https://127.0.0.1:$PORT
-	as_user "$BIN/kebaod" init --state "$HUB" --offline "$OFFLINE" --org "$org" \
+	as_user "$BIN/kebaod" init --state "$HUB" --offline-keys "$OFFLINE" --org "$org" \
 		--name-zh 测试站 --name-en 'Test hub' --hostname 127.0.0.1 --hostname localhost \
 		--port "$PORT" --passphrase-file "$PASS" >"$T/init.out" 2>"$T/init.log" || return 1
 	INVITATION=$(grep -oE 'KB1-[0-9A-Z-]+' "$T/init.out" | head -n 1)
