@@ -6,6 +6,7 @@
 #
 #	KEBAO_BIN    where the programs are (build/release)
 #	DEMO_PORT    port of the hub (8443; another one where that is taken)
+#	DEMO_LANG    zh or en: what kebao answers in
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C.UTF-8
@@ -72,7 +73,7 @@ quietly() {
 	local who=$1
 	shift
 	[ -d "$T/home/$who" ] || as mkdir -m 0700 "$T/home/$who" || return 1
-	as env HOME="$T/home/$who" "$T/bin/kebao" "$@" </dev/null
+	as env HOME="$T/home/$who" "$T/bin/kebao" --lang "${DEMO_LANG:-zh}" "$@" </dev/null
 }
 # kebao WHO ARG...: the same, shown.
 kebao() {
@@ -85,7 +86,7 @@ kebao() {
 	printf '   %s%s$%s kebao %s\n' "$DIM" "$1" "$PLAIN" "${shown[*]}"
 	quietly "$@" >"$T/said" 2>&1
 	status=$?
-	indent <"$T/said"
+	sed "s|$T/||g" "$T/said" | indent
 	return "$status"
 }
 # must WHO ARG...: the same, and it must succeed.
