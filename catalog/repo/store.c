@@ -1,84 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog/repo/store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "catalog/base/file.h"
 #include "catalog/base/hex.h"
+#include "catalog/repo/storedir.h"
 
-#define NAME_SIZE 256u /* ours are shorter: OBJPATH_SIZE */
-#define TEMP_PREFIX ".tmp-"
-#define TEMP_SIZE (sizeof(TEMP_PREFIX) + 16)
+#define TEMP_SIZE (sizeof(STOREDIR_TEMP_PREFIX) + 16)
 #define OBJECT_MODE 0644
 #define DIR_MODE 0755
 #define COPY_BYTES 65536u
-#define WALK_DEPTH 16u /* our names have five components */
 
 struct store {
 	int dirfd;
 	bool is_writer;
 };
 
-/* --- names --- */
-
-static int
-check_name(const char *name, bool is_prefix, struct err *e)
-{
-	size_t len = strlen(name);
-	char shown[128];
-
-	if (len == 0 && is_prefix)
-		return 0;
-	if (len == 0 || len >= NAME_SIZE || name[len - 1] == '/')
-		goto bad;
-	for (size_t i = 0; i < len; i++) {
-		bool is_first = i == 0 || name[i - 1] == '/';
-
-		if (is_first && (name[i] == '.' || name[i] == '/'))
-			goto bad;
-	}
-	return 0;
-bad:
-	return err_set(e, ERR_NOT_FOUND, "%s is no name of an object",
-	    err_quote(shown, sizeof(shown), name, len));
-}
-
-/* --- below the root, never through a link --- */
-
-static int
-open_beneath(int dirfd, const char *name, int flags)
-{
-	struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
-
-	return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
-}
-
-static bool
-is_absence(int sys)
-{
-	return sys == ENOENT || sys == ENOTDIR || sys == ELOOP || sys == EXDEV ||
-	    sys == ENAMETOOLONG;
-}
+/* --- directories --- */
 
 /* Open the directory that holds name; *base points at the last component. */
 static int
 open_parent(const struct store *s, const char *name, const char **base, struct err *e)
 {
 	const char *slash = strrchr(name, '/');
-	char dir[NAME_SIZE];
+	char dir[STOREDIR_NAME_SIZE];
 	int fd;
 
 	if (slash == NULL)
@@ -86,10 +41,10 @@ open_parent(const struct store *s, const char *name, const char **base, struct e
 	else
 		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - name), name);
 	*base = slash == NULL ? name : slash + 1;
-	fd = open_beneath(s->dirfd, dir, O_RDONLY | O_DIRECTORY);
+	fd = storedir_open(s->dirfd, dir, O_RDONLY | O_DIRECTORY);
 	if (fd == -1) {
 		err_errno(e, "cannot open the directory of %s", name);
-		if (e != NULL && is_absence(e->sys))
+		if (e != NULL && storedir_is_absence(e->sys))
 			e->class = ERR_NOT_FOUND;
 	}
 	return fd;
@@ -102,7 +57,7 @@ make_parent(const struct store *s, const char *name, const char **base, struct e
 	struct err why = { 0 };
 	int fd;
 
-	if (check_name(name, false, e) == -1)
+	if (storedir_check_name(name, false, e) == -1)
 		return -1;
 	if (!s->is_writer)
 		return err_set(e, ERR_SYSTEM, "%s: the repository is open for reading only", name);
@@ -136,8 +91,8 @@ temp_open(int dirfd, char temp[TEMP_SIZE], struct err *e)
 
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return err_errno(e, "random bytes");
-	memcpy(temp, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1);
-	hex_encode(temp + sizeof(TEMP_PREFIX) - 1, random, sizeof(random));
+	memcpy(temp, STOREDIR_TEMP_PREFIX, sizeof(STOREDIR_TEMP_PREFIX) - 1);
+	hex_encode(temp + sizeof(STOREDIR_TEMP_PREFIX) - 1, random, sizeof(random));
 	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	    OBJECT_MODE);
 	return fd != -1 ? fd : err_errno(e, "cannot create a temporary file");
@@ -238,8 +193,8 @@ settle_existing(int dirfd, const char *base, int from_dirfd, const char *from, c
 {
 	int have, want, same = -1, rc = -1;
 
-	have = open_beneath(dirfd, base, O_RDONLY | O_NONBLOCK);
-	want = open_beneath(from_dirfd, from, O_RDONLY | O_NONBLOCK);
+	have = storedir_open(dirfd, base, O_RDONLY | O_NONBLOCK);
+	want = storedir_open(from_dirfd, from, O_RDONLY | O_NONBLOCK);
 	if (have == -1 || want == -1) {
 		err_errno(e, "cannot open %s", name);
 		goto out;
@@ -420,7 +375,7 @@ store_remove(struct store *s, const char *name, struct err *e)
 	const char *base;
 	int dirfd, rc = 0;
 
-	if (check_name(name, false, e) == -1)
+	if (storedir_check_name(name, false, e) == -1)
 		return -1;
 	if (!s->is_writer)
 		return err_set(e, ERR_SYSTEM, "%s: the repository is open for reading only", name);
@@ -448,14 +403,14 @@ store_read(const struct store *s, const char *name, int *fd, uint64_t *size, str
 	struct stat st;
 	int got;
 
-	if (check_name(name, false, e) == -1)
+	if (storedir_check_name(name, false, e) == -1)
 		return -1;
-	got = open_beneath(s->dirfd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	got = storedir_open(s->dirfd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	if (got == -1) {
 		int sys = errno;
 
 		err_errno(e, "cannot open %s", name);
-		if (e != NULL && is_absence(sys))
+		if (e != NULL && storedir_is_absence(sys))
 			e->class = ERR_NOT_FOUND;
 		return -1;
 	}
@@ -521,115 +476,14 @@ store_free_bytes(const struct store *s, uint64_t *out, struct err *e)
 	return file_free_bytes(s->dirfd, out, e);
 }
 
-/* --- walking --- */
-
-struct walk {
-	store_walk_fn *fn;
-	void *ctx;
-	char name[NAME_SIZE]; /* the whole name of what is looked at */
-	bool is_sweep;             /* remove temporary files instead of calling fn */
-};
-
-static int
-is_of_interest(const struct dirent *entry)
-{
-	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int
-by_bytes(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int walk_dir(struct walk *w, int dirfd, size_t len, unsigned depth, struct err *e);
-
-/* 1: the caller of the walk wants no more. */
-static int
-walk_entry(struct walk *w, int dirfd, const char *base, size_t len, unsigned depth, struct err *e)
-{
-	struct store_item item = { .name = w->name };
-	struct stat st;
-
-	if (fstatat(dirfd, base, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? 0 : err_errno(e, "cannot look at %s", w->name);
-	if (S_ISDIR(st.st_mode)) {
-		int fd = base[0] == '.' ? -1 : open_beneath(dirfd, base, O_RDONLY | O_DIRECTORY);
-		int rc;
-
-		if (base[0] == '.' || (fd == -1 && errno == ENOENT))
-			return 0;
-		if (fd == -1)
-			return err_errno(e, "cannot open %s", w->name);
-		rc = walk_dir(w, fd, len, depth + 1, e);
-		(void)close(fd); /* only a handle */
-		return rc;
-	}
-	if (w->is_sweep) {
-		if (strncmp(base, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1) == 0 &&
-		    unlinkat(dirfd, base, 0) == -1 && errno != ENOENT)
-			return err_errno(e, "cannot remove %s", w->name);
-		return 0;
-	}
-	if (base[0] == '.' || !S_ISREG(st.st_mode))
-		return 0;
-	item.size = (uint64_t)st.st_size;
-	item.changed_at = st.st_mtime;
-	return w->fn(w->ctx, &item, e);
-}
-
-static int
-walk_dir(struct walk *w, int dirfd, size_t len, unsigned depth, struct err *e)
-{
-	struct dirent **entries = NULL;
-	int n, rc = 0;
-
-	if (depth > WALK_DEPTH)
-		return err_set(e, ERR_BAD_INPUT, "%s: directories too deep", w->name);
-	n = scandirat(dirfd, ".", &entries, is_of_interest, by_bytes);
-	if (n == -1)
-		return err_errno(e, "cannot read directory %s", w->name);
-	for (int i = 0; i < n; i++) {
-		const char *base = entries[i]->d_name;
-		int m = snprintf(w->name + len, sizeof(w->name) - len, "%s%s",
-		    len == 0 ? "" : "/", base);
-
-		if (rc == 0 && m < (int)(sizeof(w->name) - len))
-			rc = walk_entry(w, dirfd, base, len + (size_t)m, depth, e);
-		w->name[len] = '\0';
-		free(entries[i]);
-	}
-	free(entries);
-	return rc;
-}
+/* --- walking and life --- */
 
 int
 store_walk(const struct store *s, const char *prefix, store_walk_fn *fn, void *ctx, struct err *e)
 {
-	struct walk w = { .fn = fn, .ctx = ctx };
-	int fd, rc;
-
-	if (check_name(prefix, true, e) == -1)
+	if (storedir_check_name(prefix, true, e) == -1)
 		return -1;
-	(void)snprintf(w.name, sizeof(w.name), "%s", prefix);
-	fd = open_beneath(s->dirfd, prefix[0] == '\0' ? "." : prefix, O_RDONLY | O_DIRECTORY);
-	if (fd == -1 && is_absence(errno))
-		return 0;
-	if (fd == -1)
-		return err_errno(e, "cannot open %s", prefix);
-	rc = walk_dir(&w, fd, strlen(prefix), 0, e);
-	(void)close(fd); /* only a handle */
-	return rc == -1 ? -1 : 0;
-}
-
-/* --- life --- */
-
-static int
-sweep(int dirfd, struct err *e)
-{
-	struct walk w = { .is_sweep = true };
-
-	return walk_dir(&w, dirfd, 0, 0, e);
+	return storedir_walk(s->dirfd, prefix, fn, ctx, e);
 }
 
 static int
@@ -641,7 +495,7 @@ begin_writing(struct store *s, struct err *e)
 		return err_errno(e, "cannot lock the repository");
 	}
 	s->is_writer = true;
-	return sweep(s->dirfd, e);
+	return storedir_sweep(s->dirfd, e);
 }
 
 int

@@ -309,7 +309,7 @@ timestamp_expiry(struct switchover *sw, int64_t *expires_at, struct err *e)
 }
 
 static int
-sign_anew(struct switchover *sw, int64_t now, struct err *e)
+renew_online_roles(struct switchover *sw, int64_t now, struct err *e)
 {
 	struct signer_switch s = { 0 };
 	struct journal j = { .note = context_own_note(now, "resign", "timestamp", "") };
@@ -336,7 +336,7 @@ switchover_refresh(struct switchover *sw, int64_t now, int64_t min_left_s, struc
 	if (switchover_begin(sw, e) == -1)
 		return -1;
 	if (timestamp_expiry(sw, &expires_at, e) == 0)
-		rc = expires_at - now >= min_left_s ? 0 : sign_anew(sw, now, e);
+		rc = expires_at - now >= min_left_s ? 0 : renew_online_roles(sw, now, e);
 	switchover_end(sw);
 	return rc;
 }

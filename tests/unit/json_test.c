@@ -27,8 +27,8 @@ parsed(const char *text)
 static void
 members_are_read_with_their_types(void **state)
 {
-	struct json *doc = parsed("{\"t\":\"课\",\"i\":-9007199254740991,\"b\":true,\"o\":{\"x\":1},"
-	    "\"l\":[1,\"two\",{}],\"d\":\"2026-11-23T08:00:00Z\",\"T\":\"other\"}");
+	struct json *doc = parsed("{\"t\":\"课\",\"i\":-9007199254740991,\"b\":true,"
+	    "\"o\":{\"x\":1},\"l\":[1,\"two\",{}],\"d\":\"2026-11-23T08:00:00Z\",\"T\":\"other\"}");
 	struct json_at top = json_top(doc), at;
 	const char *text;
 	int64_t n;

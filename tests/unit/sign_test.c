@@ -473,7 +473,8 @@ values_that_are_no_keys_verify_nothing(void **state)
 		"{\"keytype\":\"ed25519\",\"scheme\":\"ed25519\",\"keyval\":{\"public\":\"d75a\"}}",
 		"{\"keytype\":\"ed25519\",\"scheme\":\"ed25519\",\"keyval\":{\"public\":"
 		"\"D75A980182B10AB7D54BFED3C964073A0EE172F3DAA62325AF021A68F707511A\"}}",
-		"{\"keytype\":\"rsa\",\"scheme\":\"rsassa-pss-sha256\",\"keyval\":{\"public\":\"x\"}}",
+		"{\"keytype\":\"rsa\",\"scheme\":\"rsassa-pss-sha256\","
+		"\"keyval\":{\"public\":\"x\"}}",
 		"{\"keytype\":\"ecdsa\",\"scheme\":\"ecdsa-sha2-nistp256\",\"keyval\":{\"public\":"
 		"\"-----BEGIN PUBLIC KEY-----\\nProc-Type: 4,ENCRYPTED\\nDEK-Info: AES-256-CBC,"
 		"00000000000000000000000000000000\\n\\nAAAA\\n-----END PUBLIC KEY-----\\n\"}}",

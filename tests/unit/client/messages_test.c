@@ -209,7 +209,8 @@ static void
 the_progress_line_never_wraps(void **state)
 {
 	struct progress p = {
-		.lang = LANGUAGE_ZH, .label = "核对本机已有内容，核对本机已有内容，核对本机已有内容",
+		.lang = LANGUAGE_ZH,
+		.label = "核对本机已有内容，核对本机已有内容，核对本机已有内容",
 		.total = 3u << 30, .done = 1u << 30, .speed = 1234567,
 	};
 
