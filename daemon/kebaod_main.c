@@ -6,7 +6,8 @@
  *   kebaod --check-config --config FILE
  *   kebaod init ...                  make a new hub (app/init_cmd.h)
  *
- * Exit code 0: ended as asked.  1: failed, said on standard error.  2: wrong usage or configuration.
+ * Exit code 0: ended as asked.  1: failed, said on standard error.  2: wrong usage or
+ * configuration.
  */
 #include <getopt.h>
 #include <signal.h>
