@@ -80,6 +80,14 @@ err_within(struct err *e, const char *fmt, ...)
 	trim_partial(e->text);
 }
 
+int
+err_full_is_busy(struct err *e)
+{
+	if (e != NULL && (e->sys == ENOSPC || e->sys == EDQUOT))
+		e->class = ERR_BUSY;
+	return -1;
+}
+
 const char *
 err_class_name(enum err_class class)
 {

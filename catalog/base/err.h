@@ -46,6 +46,9 @@ int err_nomem(struct err *e);
 /* Put "context: " in front of the text, keeping class and sys. */
 void err_within(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Space may come back: a failure for want of it (ENOSPC, EDQUOT) becomes ERR_BUSY.  Returns -1. */
+int err_full_is_busy(struct err *e);
+
 /* A short word for logs and JSON: "bad-input", "untrusted", ... */
 const char *err_class_name(enum err_class class);
 

@@ -357,8 +357,10 @@ out:
 	pack_writer_free(p.writer);
 	if (p.pack_fd != -1)
 		(void)close(p.pack_fd); /* already of no use */
-	if (rc == -1)
+	if (rc == -1) {
+		(void)err_full_is_busy(e);
 		drop_packs(&p);
+	}
 	if (p.fd != -1)
 		(void)close(p.fd); /* only read from */
 	for (unsigned i = 0; i < BUILD_MAX_THREADS; i++)

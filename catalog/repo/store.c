@@ -232,6 +232,7 @@ store_put(struct store *s, const char *name, const void *bytes, size_t len, stru
 	if (dirfd == -1)
 		return -1;
 	if (write_temp(dirfd, temp, bytes, len, e) == -1) {
+		(void)err_full_is_busy(e);
 		err_within(e, "cannot write %s", name);
 		goto out;
 	}
@@ -258,6 +259,7 @@ store_replace(struct store *s, const char *name, const void *bytes, size_t len, 
 	if (dirfd == -1)
 		return -1;
 	if (write_temp(dirfd, temp, bytes, len, e) == -1) {
+		(void)err_full_is_busy(e);
 		err_within(e, "cannot write %s", name);
 		goto out;
 	}
@@ -316,7 +318,7 @@ put_copy(int dirfd, const char *base, int from_dirfd, const char *from_name, int
 	int rc = -1;
 
 	if (copy_to_temp(dirfd, temp, from, e) == -1)
-		return -1;
+		return err_full_is_busy(e);
 	if (rename_new(dirfd, temp, dirfd, base) == 0)
 		rc = sync_dir(dirfd, name, e);
 	else if (errno == EEXIST)

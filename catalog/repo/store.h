@@ -6,7 +6,7 @@
  * A name (objpath.h makes them) is relative, '/' between its components, none empty and none
  * beginning with '.'; that excludes "..", hidden files and the ".tmp-" names that objects
  * have while they are being written.  No symbolic link is followed.  Whatever
- * is acknowledged is durable: file and directory are synced.
+ * is acknowledged is durable: file and directory are synced.  A full disk is ERR_BUSY.
  *
  * All calls may be made from any thread.
  */
@@ -47,7 +47,8 @@ int store_put(struct store *s, const char *name, const void *bytes, size_t len, 
 /*
  * The same with a regular file of the store's file system as the object: it is
  * synced, made read-only for others than us (mode 0644) and moved into place; on
- * success from_name is gone.  On failure it is where it was.  From another file system it is
+ * success from_name is gone.  On failure it is where it was, or in place when only the sync of
+ * the directory failed.  From another file system it is
  * copied, then removed.  Nobody may have it open for writing.
  */
 int store_put_file(struct store *s, const char *name, int from_dirfd, const char *from_name,

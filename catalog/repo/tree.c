@@ -227,9 +227,7 @@ make_dir(struct tree *t, const struct index_entry *entry, struct err *e)
 		return 0;
 fail:
 	err_errno(e, "cannot make directory %.200s", entry->tar.path);
-	if (e != NULL && (e->sys == ENOSPC || e->sys == EDQUOT))
-		e->class = ERR_BUSY;
-	return -1;
+	return err_full_is_busy(e);
 }
 
 /* Hash what an interrupted run left of file i.  1: it is right; 0: not; -1. */

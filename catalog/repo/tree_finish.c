@@ -153,9 +153,7 @@ tree_finish(struct tree *t, struct err *e)
 	rc = syncfs(fd);
 	if (rc == -1)
 		err_errno(e, "cannot sync the files");
-	if (e != NULL && rc == -1 && (e->sys == ENOSPC || e->sys == EDQUOT))
-		e->class = ERR_BUSY;
-	return rc;
+	return rc == 0 ? 0 : err_full_is_busy(e);
 }
 
 /* --- verify --- */

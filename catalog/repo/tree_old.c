@@ -129,8 +129,7 @@ copy_bytes(struct tree *t, int from, int to, const struct index_entry *want, str
 		}
 		digest_add(hash, t->scratch, n);
 		if (file_write_all(to, t->scratch, n, e) == -1) {
-			if (e != NULL && (e->sys == ENOSPC || e->sys == EDQUOT))
-				e->class = ERR_BUSY;
+			(void)err_full_is_busy(e);
 			err_within(e, "%.200s", want->tar.path);
 			goto out;
 		}

@@ -22,9 +22,7 @@ tree_write_failed(const struct tree *t, uint32_t i, struct err *e)
 	index_entry(t->index, i, &entry);
 	errno = sys;
 	err_errno(e, "cannot write %.200s", entry.tar.path);
-	if (e != NULL && (sys == ENOSPC || sys == EDQUOT))
-		e->class = ERR_BUSY;
-	return -1;
+	return err_full_is_busy(e);
 }
 
 /* The same for a failed file_...() call, which has filled *e. */
@@ -36,8 +34,7 @@ write_failed_within(const struct tree *t, uint32_t i, struct err *e)
 	if (e == NULL)
 		return -1;
 	index_entry(t->index, i, &entry);
-	if (e->sys == ENOSPC || e->sys == EDQUOT)
-		e->class = ERR_BUSY;
+	(void)err_full_is_busy(e);
 	err_within(e, "%.200s", entry.tar.path);
 	return -1;
 }

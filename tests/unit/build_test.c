@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "catalog/repo/chunk.h"
+#include "tests/unit/fault.h"
 #include "tests/unit/release.h"
 
 struct world {
@@ -22,6 +23,7 @@ struct world {
 static void
 world_open(struct world *w)
 {
+	fault_pretend_sync(true);
 	top_open(&w->top);
 	w->folder = open_dir(w->top.dirfd, "folder");
 	w->spool = open_dir(w->top.dirfd, "spool");
@@ -375,6 +377,74 @@ progress_is_reported_and_a_cancel_obeyed(void **state)
 	world_close(&w);
 }
 
+static int
+whole_run(int folder, int spool, struct err *e)
+{
+	struct build_packs packs = { 0 };
+	struct build_result r = { 0 };
+	struct build *b;
+	uint8_t missing[100];
+	int rc = -1;
+
+	memset(missing, 1, sizeof(missing));
+	if (build_scan(folder, &(struct build_options){ .n_threads = 1, .pack_bytes = 60000 }, &b,
+	        e) == -1)
+		return -1;
+	if (build_index(b, &r, e) == 0) {
+		assert_true(index_n_frames(r.index) <= sizeof(missing));
+		rc = build_packs(b, r.index, missing, spool, &packs, e);
+	}
+	build_packs_clear(&packs);
+	index_free(r.index);
+	build_free(b);
+	return rc;
+}
+
+static void
+a_failure_at_any_call_leaves_no_pack(void **state)
+{
+	static const enum fault_kind kinds[] = { FAULT_ALLOC, FAULT_WRITE, FAULT_FSYNC,
+		FAULT_RENAME };
+	struct top place;
+	unsigned n_fired = 0;
+	int folder, spool;
+
+	(void)state;
+	top_open(&place);
+	folder = open_dir(place.dirfd, "folder");
+	spool = open_dir(place.dirfd, "spool");
+	put_text(folder, "a/讲义.txt", "text");
+	put_text(folder, "a/empty", "");
+	put_random(folder, "video.mp4", 150000, 5);
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		bool has_fired = true;
+
+		for (long nth = 1; has_fired; nth++) {
+			struct err e = { 0 };
+			int rc;
+
+			fault_arm(kinds[k], nth);
+			rc = whole_run(folder, spool, &e);
+			has_fired = fault_disarm();
+			assert_int_equal(rc, has_fired ? -1 : 0);
+			if (has_fired) {
+				assert_int_equal(e.class,
+				    kinds[k] == FAULT_WRITE ? ERR_BUSY : ERR_SYSTEM);
+				assert_int_equal(count_files(spool), 0);
+			}
+			n_fired += has_fired;
+		}
+		assert_true(count_files(spool) >= 2);
+		close(spool);
+		OK(file_remove_tree(place.dirfd, "spool", &(struct err){ 0 }));
+		spool = open_dir(place.dirfd, "spool");
+	}
+	assert_true(n_fired > 20);
+	close(folder);
+	close(spool);
+	top_close(&place);
+}
+
 int
 main(void)
 {
@@ -387,6 +457,7 @@ main(void)
 		cmocka_unit_test(a_file_that_changes_between_the_readings_is_named),
 		cmocka_unit_test(a_file_that_changes_after_the_scan_is_named),
 		cmocka_unit_test(progress_is_reported_and_a_cancel_obeyed),
+		cmocka_unit_test(a_failure_at_any_call_leaves_no_pack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

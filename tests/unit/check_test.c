@@ -9,6 +9,7 @@
 
 #include "catalog/repo/check.h"
 #include "catalog/repo/frame.h"
+#include "tests/unit/fault.h"
 #include "tests/unit/release.h"
 
 static struct top top;
@@ -22,6 +23,7 @@ set_up(void **state)
 	int folder;
 
 	(void)state;
+	fault_pretend_sync(true);
 	top_open(&top);
 	folder = open_dir(top.dirfd, "folder");
 	put_course(folder);

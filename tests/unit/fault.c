@@ -22,6 +22,7 @@ ssize_t __real_pwrite(int fd, const void *bytes, size_t len, off_t off);
 ssize_t __real_pwrite64(int fd, const void *bytes, size_t len, off_t off);
 int __real_fsync(int fd);
 int __real_fdatasync(int fd);
+int __real_syncfs(int fd);
 int __real_rename(const char *from, const char *to);
 int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __real_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
@@ -38,6 +39,7 @@ ssize_t __wrap_pwrite(int fd, const void *bytes, size_t len, off_t off);
 ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t len, off_t off);
 int __wrap_fsync(int fd);
 int __wrap_fdatasync(int fd);
+int __wrap_syncfs(int fd);
 int __wrap_rename(const char *from, const char *to);
 int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
@@ -165,6 +167,14 @@ __wrap_fdatasync(int fd)
 	if (fails(FAULT_FSYNC, EIO))
 		return -1;
 	return atomic_load(&pretends_sync) ? 0 : __real_fdatasync(fd);
+}
+
+int
+__wrap_syncfs(int fd)
+{
+	if (fails(FAULT_FSYNC, EIO))
+		return -1;
+	return atomic_load(&pretends_sync) ? 0 : __real_syncfs(fd);
 }
 
 int

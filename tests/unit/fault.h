@@ -20,7 +20,7 @@
 enum fault_kind {
 	FAULT_ALLOC,  /* malloc, calloc, realloc, reallocarray, strdup, strndup: ENOMEM */
 	FAULT_WRITE,  /* write, pwrite: ENOSPC */
-	FAULT_FSYNC,  /* fsync, fdatasync: EIO */
+	FAULT_FSYNC,  /* fsync, fdatasync, syncfs: EIO */
 	FAULT_RENAME, /* rename, renameat, renameat2, linkat: EIO */
 };
 
@@ -30,7 +30,7 @@ void fault_arm(enum fault_kind kind, long nth);
 /* Nothing fails any more.  Whether the armed fault has fired. */
 bool fault_disarm(void);
 
-/* fsync and fdatasync only pretend (and can still fail): for tests that save many files. */
+/* fsync, fdatasync and syncfs only pretend (and can still fail): for tests that save many files. */
 void fault_pretend_sync(bool pretend);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "catalog/base/file.h"
 #include "catalog/repo/store.h"
+#include "tests/unit/fault.h"
 
 static char root[] = "/tmp/kebao-store-test-XXXXXX";
 static int top = -1;
@@ -338,6 +339,82 @@ too_large_an_object_is_not_loaded(void **state)
 	store_close(s);
 }
 
+/* Nothing, the old or the new, and never a temporary file that is not swept. */
+static void
+expect_whole(const char *dir, const char *name, const char *old, const char *new)
+{
+	struct store *s = open_store(dir);
+	struct buf b = BUF_INIT, seen = BUF_INIT;
+	struct err e = { 0 };
+
+	if (store_load(s, name, 1000, &b, &e) == -1) {
+		assert_int_equal(e.class, ERR_NOT_FOUND);
+		assert_null(old);
+	} else if (old == NULL || strcmp(buf_text(&b), old) != 0) {
+		assert_string_equal(buf_text(&b), new);
+	}
+	buf_clear(&b);
+	assert_int_equal(store_walk(s, "", collect, &seen, &e), 0);
+	buf_clear(&seen);
+	store_close(s);
+}
+
+enum writing { PUT_NEW, PUT_SAME, REPLACE, PUT_FILE };
+
+static int
+write_somehow(struct store *s, enum writing how, struct err *e)
+{
+	switch (how) {
+	case PUT_NEW:
+	case PUT_SAME:
+		return store_put(s, "a/b/object", "new", 3, e);
+	case REPLACE:
+		return store_replace(s, "a/b/object", "new", 3, e);
+	case PUT_FILE:
+		return store_put_file(s, "a/b/object", top, "spool-fault", e);
+	}
+	return -1;
+}
+
+static void
+a_failure_leaves_the_old_or_the_new(void **state)
+{
+	static const enum fault_kind kinds[] = { FAULT_ALLOC, FAULT_WRITE, FAULT_FSYNC,
+		FAULT_RENAME };
+	struct err e = { 0 };
+	unsigned n_fired = 0;
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		for (int how = PUT_NEW; how <= PUT_FILE; how++) {
+			const char *old = how == REPLACE ? "old" : how == PUT_SAME ? "new" : NULL;
+			bool has_fired = true;
+
+			for (long nth = 1; has_fired; nth++) {
+				struct store *s;
+				int rc;
+
+				assert_int_equal(file_remove_tree(top, "fault", &e), 0);
+				s = open_store("fault");
+				if (old != NULL)
+					assert_int_equal(store_put(s, "a/b/object", old, 3, &e), 0);
+				write_file("spool-fault", "new");
+				fault_arm(kinds[k], nth);
+				rc = write_somehow(s, (enum writing)how, &e);
+				has_fired = fault_disarm();
+				assert_int_equal(rc, has_fired ? -1 : 0);
+				if (has_fired)
+					assert_int_equal(e.class, kinds[k] == FAULT_WRITE ? ERR_BUSY
+					                                                  : ERR_SYSTEM);
+				n_fired += has_fired;
+				store_close(s);
+				expect_whole("fault", "a/b/object", old, "new");
+			}
+		}
+	}
+	assert_true(n_fired >= 20);
+}
+
 int
 main(void)
 {
@@ -353,6 +430,7 @@ main(void)
 		cmocka_unit_test(there_is_one_writer_and_it_sweeps),
 		cmocka_unit_test(removing_is_final_and_repeatable),
 		cmocka_unit_test(too_large_an_object_is_not_loaded),
+		cmocka_unit_test(a_failure_leaves_the_old_or_the_new),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "catalog/repo/hint.h"
+#include "tests/unit/fault.h"
 #include "tests/unit/judge.h"
 #include "tests/unit/release.h"
 
@@ -22,6 +23,7 @@ set_up(void **state)
 	int folder;
 
 	(void)state;
+	fault_pretend_sync(true);
 	top_open(&top);
 	folder = open_dir(top.dirfd, "folder");
 	put_course(folder);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "catalog/repo/tree.h"
+#include "tests/unit/fault.h"
 #include "tests/unit/release.h"
 
 /* Two releases of a course; the second one's folder differs in a few files. */
@@ -24,6 +25,7 @@ set_up(void **state)
 	struct err e = { 0 };
 
 	(void)state;
+	fault_pretend_sync(true);
 	top_open(&top);
 	folders[0] = open_dir(top.dirfd, "one");
 	folders[1] = open_dir(top.dirfd, "two");
@@ -766,6 +768,84 @@ verify_finds_every_fault(void **state)
 	close(dir);
 }
 
+/* --- failures of the machine --- */
+
+/* Everything from opening to finishing; -1 at the first failure. */
+static int
+whole_run(int stage, struct release *r, const uint8_t *tar, const struct tree_old *old,
+    struct err *e)
+{
+	struct tree_options opt = { .olds = old, .n_olds = old != NULL };
+	struct tree *t;
+	int rc;
+
+	if (tree_open(stage, r->index, &opt, &t, e) == -1)
+		return -1;
+	rc = 0;
+	for (uint32_t i = 0; rc == 0 && i < index_n_frames(r->index); i++) {
+		struct index_frame f;
+
+		index_frame(r->index, i, &f);
+		rc = tree_frame(t, i, tar + f.off, f.len, e);
+	}
+	if (rc == 0)
+		rc = tree_finish(t, e);
+	tree_free(t);
+	return rc;
+}
+
+static void
+a_failure_at_any_call_is_survived(void **state)
+{
+	static const enum fault_kind kinds[] = { FAULT_ALLOC, FAULT_WRITE, FAULT_FSYNC,
+		FAULT_RENAME };
+	struct err e = { 0 };
+	struct release r;
+	uint8_t *tar;
+	unsigned n_failed = 0;
+	int folder = open_dir(top.dirfd, "small"), old_dir = new_stage();
+	struct tree_old old;
+
+	(void)state;
+	put_text(folder, "a/讲义.txt", "text");
+	put_text(folder, "a/empty", "");
+	put_random(folder, "video.mp4", 150000, 5);
+	release_make(&r, folder, store, top.dirfd, 0);
+	tar = release_tar(&r, store);
+	OK(whole_run(old_dir, &r, tar, NULL, &e));
+	old = (struct tree_old){ .dirfd = old_dir, .index = r.index };
+	for (size_t k = 0; k < 2 * sizeof(kinds) / sizeof(kinds[0]); k++) {
+		bool has_fired = true;
+
+		for (long nth = 1; has_fired; nth++) {
+			int stage = new_stage(), rc;
+			uint32_t n = 1;
+
+			e = (struct err){ 0 };
+			fault_arm(kinds[k / 2], nth);
+			rc = whole_run(stage, &r, tar, k % 2 != 0 ? &old : NULL, &e);
+			has_fired = fault_disarm();
+			/* Where a link cannot be made, a copy is. */
+			if (has_fired && kinds[k / 2] != FAULT_RENAME)
+				assert_int_equal(rc, -1);
+			if (rc == -1)
+				assert_int_equal(e.class,
+				    kinds[k / 2] == FAULT_WRITE ? ERR_BUSY : ERR_SYSTEM);
+			n_failed += rc == -1;
+			OK(whole_run(stage, &r, tar, k % 2 != 0 ? &old : NULL, &e));
+			OK(tree_verify(stage, r.index, NULL, &n, &e));
+			assert_int_equal(n, 0);
+			close(stage);
+		}
+	}
+	assert_true(n_failed > 20);
+	OK(whole_run(old_dir, &r, tar, NULL, &e));
+	free(tar);
+	release_clear(&r);
+	close(old_dir);
+	close(folder);
+}
+
 /* --- patience --- */
 
 struct progress {
@@ -844,6 +924,7 @@ main(void)
 		cmocka_unit_test(where_links_are_refused_files_are_copied),
 		cmocka_unit_test(a_release_that_contradicts_itself_is_refused),
 		cmocka_unit_test(verify_finds_every_fault),
+		cmocka_unit_test(a_failure_at_any_call_is_survived),
 		cmocka_unit_test(progress_is_reported_and_a_cancel_obeyed),
 	};
 
