@@ -221,6 +221,36 @@ an_edit_disturbs_few_frames(void **state)
 	free(b);
 }
 
+/* A renamed or moved folder costs groups, and no frame of a large file. */
+static void
+a_large_file_is_cut_the_same_wherever_it_lies(void **state)
+{
+	static const char *const paths[] = { "a", "renamed/to/something/else", "\xe6\xb3\x95" };
+	size_t len = 2 << 20, n;
+	uint8_t *p = random_bytes(len, SEED + 4);
+	uint32_t want[200];
+	bool cut;
+
+	(void)state;
+	n = cut_all(p, len, len, want, 200);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct tar_entry t = { TAR_FILE, paths[i], strlen(paths[i]), len };
+		struct tar_entry before = { TAR_FILE, "-", 1, 100 + 20000 * i };
+		struct chunk c;
+		size_t off = 0;
+
+		chunk_init(&c);
+		if (chunk_entry(&c, &before) & CHUNK_CUT_DATA) /* another large file, begun and left */
+			assert_int_equal(chunk_data(&c, p, 20000, &cut), 20000);
+		assert_true(chunk_entry(&c, &t) & CHUNK_CUT_DATA);
+		for (size_t k = 0; k < n; k++) {
+			assert_int_equal(chunk_data(&c, p + off, len - off, &cut), want[k]);
+			off += want[k];
+		}
+	}
+	free(p);
+}
+
 /* Groups: sizes of the group frames over n small files, by the rule of the header. */
 struct group_walk {
 	struct chunk c;
@@ -386,6 +416,7 @@ main(void)
 		cmocka_unit_test(cuts_do_not_depend_on_how_bytes_arrive),
 		cmocka_unit_test(frames_are_about_as_long_as_meant),
 		cmocka_unit_test(an_edit_disturbs_few_frames),
+		cmocka_unit_test(a_large_file_is_cut_the_same_wherever_it_lies),
 		cmocka_unit_test(small_files_are_grouped_by_the_rule),
 		cmocka_unit_test(a_new_small_file_disturbs_its_group_only),
 		cmocka_unit_test(large_files_stand_alone),
