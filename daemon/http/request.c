@@ -395,8 +395,12 @@ request_run(struct conn *c)
 	}
 	if (c->calls & CALL_READ)
 		send_read(c);
-	if (c->calls & CALL_CLOSE)
+	if (c->calls & CALL_CLOSE) {
+		int status = c->rq->reply.status;
+
 		answer_drop(&c->rq->reply);
+		c->rq->reply.status = status; /* the log asks for it */
+	}
 }
 
 enum step
