@@ -240,7 +240,8 @@ a_large_file_is_cut_the_same_wherever_it_lies(void **state)
 		size_t off = 0;
 
 		chunk_init(&c);
-		if (chunk_entry(&c, &before) & CHUNK_CUT_DATA) /* another large file, begun and left */
+		/* another large file, begun and left */
+		if (chunk_entry(&c, &before) & CHUNK_CUT_DATA)
 			assert_int_equal(chunk_data(&c, p, 20000, &cut), 20000);
 		assert_true(chunk_entry(&c, &t) & CHUNK_CUT_DATA);
 		for (size_t k = 0; k < n; k++) {

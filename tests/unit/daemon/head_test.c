@@ -221,9 +221,11 @@ connections_are_kept_as_the_versions_say(void **state)
 	} heads[] = {
 		{ "GET / HTTP/1.1\r\nHost: h\r\n\r\n", true },
 		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: x\r\nConnection: a,CLOSE\r\n\r\n", false },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: x\r\nConnection: a,CLOSE\r\n\r\n",
+		    false },
 		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: closed\r\n\r\n", true },
-		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", true },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+		    true },
 		{ "GET / HTTP/1.0\r\n\r\n", false },
 		{ "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true },
 		{ "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", false },
@@ -300,7 +302,8 @@ headers_are_counted(void **state)
 	for (unsigned n = LIMIT_HEADERS - 1; n <= LIMIT_HEADERS; n++) {
 		(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: h\r\n");
 		for (unsigned i = 0; i < n; i++)
-			(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "A%u: b\r\n", i);
+			(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			    "A%u: b\r\n", i);
 		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "\r\n");
 		feed(f, text, strlen(text), CUT_NONE);
 		assert_int_equal(f->verdict, n < LIMIT_HEADERS ? HEAD_DONE : HEAD_BAD);

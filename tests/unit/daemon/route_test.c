@@ -36,7 +36,8 @@ static const struct route routes[] = {
 	{ .method = METHOD_GET, .pattern = "/a/special", .handler = handle, .tag = 4 },
 	{ .method = METHOD_GET, .pattern = "/a/{one}", .handler = handle, .tag = 5 },
 	{ .method = METHOD_GET, .pattern = "/a/{one}/{two}", .handler = handle, .tag = 6 },
-	{ .method = METHOD_GET, .pattern = "/packs/{channel}/{path...}", .handler = handle, .tag = 7 },
+	{ .method = METHOD_GET, .pattern = "/packs/{channel}/{path...}", .handler = handle,
+	    .tag = 7 },
 	{ .method = METHOD_POST, .pattern = "/a/{one}", .handler = handle, .tag = 8 },
 };
 
@@ -112,7 +113,8 @@ malformed_tables_are_refused(void **state)
 		{ .method = METHOD_GET, .pattern = "/{a...}/b", .handler = handle },
 		{ .method = METHOD_GET, .pattern = "/x{a}", .handler = handle },
 		{ .method = METHOD_GET, .pattern = "/{a}x", .handler = handle },
-		{ .method = METHOD_GET, .pattern = "/{a}/{b}/{c}/{d}/{e}/{f}/{g}", .handler = handle },
+		{ .method = METHOD_GET, .pattern = "/{a}/{b}/{c}/{d}/{e}/{f}/{g}",
+		    .handler = handle },
 		{ .method = METHOD_POST, .pattern = "/a", .handler = handle,
 		    .body = ROUTE_BODY_MEMORY },
 		{ .method = METHOD_POST, .pattern = "/a", .handler = handle, .max_body_bytes = 1 },
