@@ -101,7 +101,8 @@ static void
 a_next_version_keeps_what_it_does_not_change(void **state)
 {
 	static const char before[] = "{\"signatures\":[],\"signed\":{\"_type\":\"targets\","
-	    "\"delegations\":{\"keys\":{},\"roles\":[],\"x\":1},\"expires\":\"2026-01-01T00:00:00Z\","
+	    "\"delegations\":{\"keys\":{},\"roles\":[],\"x\":1},"
+	    "\"expires\":\"2026-01-01T00:00:00Z\","
 	    "\"new\":{\"z\":[\"\\n\"]},\"spec_version\":\"1.0.30\",\"targets\":{\"a/b/1/r\":"
 	    "{\"custom\":{\"k\":null},\"hashes\":{\"md5\":\"q\"},\"length\":4,\"y\":2}},"
 	    "\"version\":41}}";
@@ -113,7 +114,8 @@ a_next_version_keeps_what_it_does_not_change(void **state)
 	r = begun(META_TARGETS, meta_claim_peek(c));
 	meta_claim_free(c);
 	covers(r, "{\"_type\":\"targets\","
-	    "\"delegations\":{\"keys\":{},\"roles\":[],\"x\":1},\"expires\":\"2027-11-23T08:00:00Z\","
+	    "\"delegations\":{\"keys\":{},\"roles\":[],\"x\":1},"
+	    "\"expires\":\"2027-11-23T08:00:00Z\","
 	    "\"new\":{\"z\":[\"\n\"]},\"spec_version\":\"1.0.31\",\"targets\":{\"a/b/1/r\":"
 	    "{\"custom\":{\"k\":null},\"hashes\":{\"md5\":\"q\"},\"length\":4,\"y\":2}},"
 	    "\"version\":42}");
@@ -122,7 +124,8 @@ a_next_version_keeps_what_it_does_not_change(void **state)
 	role_drop_target(r, "a/b/1/r");
 	role_drop_target(r, "not/there/1/r");
 	covers(r, "{\"_type\":\"targets\","
-	    "\"delegations\":{\"keys\":{},\"roles\":[],\"x\":1},\"expires\":\"1970-01-01T00:00:00Z\","
+	    "\"delegations\":{\"keys\":{},\"roles\":[],\"x\":1},"
+	    "\"expires\":\"1970-01-01T00:00:00Z\","
 	    "\"new\":{\"z\":[\"\n\"]},\"spec_version\":\"1.0.31\",\"targets\":{},\"version\":100}");
 	role_free(r);
 }

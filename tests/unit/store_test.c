@@ -405,7 +405,7 @@ a_failure_leaves_the_old_or_the_new(void **state)
 				assert_int_equal(rc, has_fired ? -1 : 0);
 				if (has_fired)
 					assert_int_equal(e.class, kinds[k] == FAULT_WRITE ? ERR_BUSY
-					                                                  : ERR_SYSTEM);
+					    : ERR_SYSTEM);
 				n_fired += has_fired;
 				store_close(s);
 				expect_whole("fault", "a/b/object", old, "new");

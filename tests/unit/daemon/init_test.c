@@ -71,7 +71,7 @@ remove_shared(void **state)
 static bool
 has(const char *dir, const char *name)
 {
-	char path[300];
+	char path[4600];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return file_exists(AT_FDCWD, path);
@@ -80,7 +80,7 @@ has(const char *dir, const char *name)
 static mode_t
 mode_of(const char *dir, const char *name)
 {
-	char path[300];
+	char path[4600];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -91,7 +91,7 @@ mode_of(const char *dir, const char *name)
 static void
 load(const char *dir, const char *name, struct buf *b)
 {
-	char path[300];
+	char path[4600];
 	struct err e = { 0 };
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -142,7 +142,7 @@ a_client_believes_the_first_metadata(void **state)
 	struct buf root = BUF_INIT;
 	struct trust *t = NULL;
 	struct err e = { 0 };
-	char path[300];
+	char path[4600];
 	int repo, dir;
 	struct trust_source source = { &repo, on_fetch };
 
@@ -227,7 +227,7 @@ the_first_invitation_is_for_an_admin_and_fits_ca_and_root(void **state)
 	struct digest hash, csr = { { 1 } };
 	struct err e = { 0 };
 	unsigned char *der = NULL;
-	char path[300];
+	char path[4600];
 	struct code code;
 	X509 *ca;
 	int der_len;
@@ -259,7 +259,7 @@ the_sample_configuration_is_accepted(void **state)
 	const struct hub *h = &shared;
 	struct config config;
 	struct err e = { 0 };
-	char path[300];
+	char path[4600];
 
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s/kebaod.conf", h->state);
@@ -314,7 +314,7 @@ an_init_that_was_cut_off_is_begun_anew(void **state)
 {
 	struct hub *h = *state;
 	struct err e = { 0 };
-	char path[300];
+	char path[4600];
 
 	assert_int_equal(mkdir(h->state, 0700), 0);
 	(void)snprintf(path, sizeof(path), "%s/" VAULT_UNFINISHED, h->state);
