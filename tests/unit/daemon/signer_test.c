@@ -413,6 +413,7 @@ a_next_root_is_judged_and_followed(void **state)
 	assert_int_equal(buf_len(&sw.timestamp), 0);
 	write_role(d, "root", 2, &b);
 	expect_refusal(d, "root", &b, ERR_CONFLICT, "version 3 of root is wanted");
+	signer_switch_clear(&sw);
 	assert_int_equal(signer_resign(d->signer, &sw, &e), 0);
 	signer_switch_clear(&sw);
 	role_free(r);
