@@ -18,6 +18,7 @@
 #include "catalog/repo/pack_table.h"
 #include "tests/unit/judge.h"
 #include "tests/unit/fault.h"
+#include "tests/unit/skip.h"
 
 #define N_FRAMES 40u
 
@@ -161,8 +162,7 @@ zstd_reads_a_pack(void **state)
 	rc = judge_run(argv, list);
 	if (rc == JUDGE_ABSENT) {
 		buf_clear(&want);
-		print_message("SKIP: zstd is not installed\n");
-		skip();
+		SKIP("zstd is not installed");
 	}
 	assert_int_equal(rc, 0);
 	assert_int_equal(file_load(AT_FDCWD, list, 1 << 24, &got, NULL), 0);

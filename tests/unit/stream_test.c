@@ -11,6 +11,7 @@
 #include "tests/unit/fault.h"
 #include "tests/unit/judge.h"
 #include "tests/unit/release.h"
+#include "tests/unit/skip.h"
 
 static struct top top;
 static struct store *store;
@@ -176,7 +177,7 @@ the_stored_frames_are_the_tar_for_zstd(void **state)
 	free(tar);
 	free(whole);
 	if (rc == JUDGE_ABSENT)
-		skip();
+		SKIP("zstd is not installed");
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "catalog/base/file.h"
 #include "catalog/repo/tar.h"
 #include "tests/unit/judge.h"
+#include "tests/unit/skip.h"
 
 #define CHINESE "\xe7\x9f\xa5\xe8\xaf\x86\xe4\xba\xa7\xe6\x9d\x83" /* 知识产权 */
 
@@ -238,8 +239,7 @@ program_reads_what_we_write(const char *program)
 	rc = judge_run(argv, list);
 	buf_clear(&b);
 	if (rc == JUDGE_ABSENT) {
-		print_message("SKIP: %s is not installed\n", program);
-		skip();
+		SKIP("%s is not installed", program);
 	}
 	assert_int_equal(rc, 0);
 	for (size_t i = 0; i < N_SAMPLE; i++) {
@@ -293,8 +293,7 @@ program_lists_a_big_file(const char *program)
 	close(fd);
 	rc = judge_run(argv, in_root(list, sizeof(list), "list"));
 	if (rc == JUDGE_ABSENT) {
-		print_message("SKIP: %s is not installed\n", program);
-		skip();
+		SKIP("%s is not installed", program);
 	}
 	assert_int_equal(rc, 0);
 	assert_int_equal(file_load(AT_FDCWD, list, 1000, &got, NULL), 0);
