@@ -128,6 +128,27 @@ verify_count(const struct meta *delegator, const char *role, const struct meta_c
 }
 
 int
+verify_has_signed(const struct meta *delegator, const char *keyid,
+    const struct meta_claim *claim, struct err *e)
+{
+	const struct key *k = meta_find_key(delegator, keyid);
+
+	for (size_t i = 0; k != NULL && i < claim->n_signatures; i++) {
+		const struct claim_signature *s = &claim->signatures[i];
+		struct err why = { 0 };
+
+		if (strcmp(s->keyid, keyid) != 0)
+			continue;
+		if (key_verify(k, buf_data(&claim->covered), buf_len(&claim->covered),
+		    &s->bytes, &why) == 0)
+			return 1;
+		if (why.class != ERR_UNTRUSTED)
+			return err_set(e, why.class, "%s", why.text);
+	}
+	return 0;
+}
+
+int
 verify_threshold(const struct meta *delegator, const char *role,
     const struct meta_claim *claim, struct err *e)
 {

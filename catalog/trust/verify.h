@@ -47,6 +47,9 @@ int verify_threshold(const struct meta *delegator, const char *role,
 /* How many distinct keys of the role have signed; -1 with *e. */
 int verify_count(const struct meta *delegator, const char *role, const struct meta_claim *claim,
     struct err *e);
+/* Whether the key the delegator lists under this keyid has signed: 1, 0, or -1 with *e. */
+int verify_has_signed(const struct meta *delegator, const char *keyid,
+    const struct meta_claim *claim, struct err *e);
 
 /* ERR_UNTRUSTED "... expired on 2026-11-23T08:00:00Z" where expires_at <= now. */
 int verify_expiry(const struct meta *m, const char *role, int64_t now, struct err *e)

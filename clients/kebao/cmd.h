@@ -21,6 +21,7 @@ cmd_run cmd_dump;
 
 /* For publishers. */
 cmd_run cmd_publish;
+cmd_run cmd_sign;
 cmd_run cmd_key;
 
 /* For administrators: hub VERB ...; each file has the verbs of one subject. */

@@ -16,6 +16,7 @@ static const struct cmd_verb verbs[] = {
 	{ "show", cmd_show, MSG_VERB_SHOW },
 	{ "verify", cmd_verify, MSG_VERB_VERIFY },
 	{ "publish", cmd_publish, MSG_VERB_PUBLISH },
+	{ "sign", cmd_sign, MSG_VERB_SIGN },
 	{ "key", cmd_key, MSG_VERB_KEY },
 	{ "dump", cmd_dump, MSG_VERB_DUMP },
 	{ "hub", cmd_hub, MSG_VERB_HUB },
