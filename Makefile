@@ -59,7 +59,7 @@ WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
 FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
 
-.PHONY: all unit-programs fuzz-programs bench-programs check-programs unit system lint check fuzz soak \
+.PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint check fuzz soak \
 	bench demo courses deps bench-deps install uninstall format clean
 all: $(CATALOG) $(DAEMON) $(CLIENT) $(PROGRAMS)
 
@@ -112,6 +112,11 @@ endif
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(CATALOG)
 	$(link) $(LIBS_catalog)
 
+# What other people's tests of TUF clients are pointed at: docs/TESTING.md.
+$(B)/tests/interop/tuf-client: $(patsubst %.c,$(B)/%.o,$(wildcard tests/interop/*.c)) $(CATALOG)
+	$(link) -lcurl $(LIBS_catalog)
+tuf-client: $(B)/tests/interop/tuf-client
+
 unit-programs: $(UNIT)
 bench-programs: $(BENCH)
 fuzz-programs: $(FUZZ)
@@ -133,7 +138,7 @@ $(B)/system/%.t: tests/system/%.sh Makefile
 	@printf '#!/bin/sh\nKEBAO_BIN=$(CURDIR)/$(B) exec $(CURDIR)/$<\n' >$@ && chmod +x $@
 $(B)/replay.t: $(FUZZ) Makefile
 	@printf '#!/bin/sh\nexec $(CURDIR)/tests/fuzz/replay.sh $(FUZZ)\n' >$@ && chmod +x $@
-check-programs: all $(UNIT) $(SYSTEM) $(B)/replay.t
+check-programs: all tuf-client $(UNIT) $(SYSTEM) $(B)/replay.t
 
 # --- tests -----------------------------------------------------------------------------
 LINT  := $(wildcard tests/lint/[0-9]*.sh)
@@ -183,6 +188,7 @@ demo:
 # --- packages --------------------------------------------------------------------------
 deps:
 	@.ci/deps build test demo
+	@tests/interop/npm.sh
 
 bench-deps:
 	@tests/bench/deps.sh
