@@ -312,6 +312,41 @@ file_rename(int from_dirfd, const char *from, int to_dirfd, const char *to, stru
 	return file_sync_dir_of(from_dirfd, from, e);
 }
 
+/* FAT and some network file systems cannot swap: for a moment b is not there. */
+static int
+exchange_slowly(int dirfd, const char *a, const char *b, struct err *e)
+{
+	char *third = NULL;
+	int rc = -1;
+
+	if (asprintf(&third, "%s.swap", a) == -1)
+		return err_nomem(e);
+	if (file_remove_tree(dirfd, third, e) == -1)
+		goto out;
+	if (renameat(dirfd, b, dirfd, third) == -1 || renameat(dirfd, a, dirfd, b) == -1 ||
+	    renameat(dirfd, third, dirfd, a) == -1)
+		(void)err_errno(e, "cannot swap %s and %s", a, b);
+	else
+		rc = 0;
+out:
+	free(third);
+	return rc;
+}
+
+int
+file_exchange(int dirfd, const char *a, const char *b, struct err *e)
+{
+	if (renameat2(dirfd, a, dirfd, b, RENAME_EXCHANGE) == -1) {
+		if (errno != EINVAL && errno != ENOSYS)
+			return err_errno(e, "cannot swap %s and %s", a, b);
+		if (exchange_slowly(dirfd, a, b, e) == -1)
+			return -1;
+	}
+	if (file_sync_dir_of(dirfd, b, e) == -1)
+		return -1;
+	return file_sync_dir_of(dirfd, a, e);
+}
+
 int
 file_remove(int dirfd, const char *name, struct err *e)
 {

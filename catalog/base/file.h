@@ -41,6 +41,12 @@ int file_make_parents(int dirfd, const char *path, mode_t mode, struct err *e);
 /* rename, then sync of the target's directory (and the source's). */
 int file_rename(int from_dirfd, const char *from, int to_dirfd, const char *to, struct err *e);
 
+/*
+ * Swap two names of one file system, at once where it can do that (never half), else by way
+ * of a third name; then synced.
+ */
+int file_exchange(int dirfd, const char *a, const char *b, struct err *e);
+
 /* fsync of the directory that holds path. */
 int file_sync_dir_of(int dirfd, const char *path, struct err *e);
 

@@ -270,39 +270,6 @@ by_tar_order(const void *a, const void *b)
 	return tar_path_compare(x->tar.path, x->tar.path_len, y->tar.path, y->tar.path_len);
 }
 
-static bool
-is_below(const struct scan_entry *entry, const struct scan_entry *dir)
-{
-	return entry->tar.path_len > dir->tar.path_len &&
-	    memcmp(entry->tar.path, dir->tar.path, dir->tar.path_len) == 0;
-}
-
-/* In tar order what is below a directory follows it at once, so one look from the end is enough. */
-static void
-leave_out_empty(struct scanner *s)
-{
-	struct scan *scan = s->scan;
-	const struct scan_entry *next = NULL;
-	uint32_t to = scan->n_entries;
-
-	for (uint32_t i = scan->n_entries; i-- > 0;) {
-		struct scan_entry entry = scan->entries[i];
-
-		if (entry.tar.kind == TAR_DIRECTORY && (next == NULL || !is_below(next, &entry))) {
-			report_what(s, SCAN_LEFT_OUT, entry.tar.path,
-			    "is left out: an empty folder");
-			free_paths(&entry);
-			continue;
-		}
-		scan->entries[--to] = entry;
-		next = &scan->entries[to];
-	}
-	scan->n_entries -= to;
-	if (to > 0)
-		memmove(scan->entries, scan->entries + to,
-		    scan->n_entries * sizeof(*scan->entries));
-}
-
 static int
 find_twins(struct scanner *s, struct err *e)
 {
@@ -379,7 +346,6 @@ scan_folder(int dirfd, scan_finding_fn *on_finding, void *ctx, struct scan *out,
 		qsort(scan.entries, scan.n_entries, sizeof(*scan.entries), by_tar_order);
 	if (find_twins(&s, e) == -1)
 		goto fail;
-	leave_out_empty(&s);
 	if (sum_up(&s, e) == -1)
 		goto fail;
 	*out = scan;

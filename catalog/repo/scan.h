@@ -2,7 +2,8 @@
 /*
  * What is in a publisher's folder and what is wrong with it: the names, kinds and
  * sizes of a release in tar order, without reading any file.  Names are taken in Unicode
- * form NFC, whatever form the folder has them in.
+ * form NFC, whatever form the folder has them in.  Empty folders belong to the release: a course
+ * may want a place for what its readers write.
  */
 #ifndef KEBAO_CATALOG_REPO_SCAN_H
 #define KEBAO_CATALOG_REPO_SCAN_H
@@ -16,7 +17,7 @@
 #include "catalog/repo/tar.h"
 
 enum scan_finding {
-	SCAN_LEFT_OUT, /* not in the release: litter of an operating system, an empty folder */
+	SCAN_LEFT_OUT, /* not in the release: litter of an operating system */
 	/* cannot be published as it is: an illegal name, a link, a twin, no access */
 	SCAN_REFUSED,
 };

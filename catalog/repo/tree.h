@@ -18,6 +18,7 @@
 #define KEBAO_CATALOG_REPO_TREE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct tree; /* opaque; one thread at a time */
 struct tree_old {
 	int dirfd;                 /* borrowed until tree_free() */
 	const struct index *index; /* borrowed until tree_free() */
+	bool is_doubted;           /* known to be damaged: files are copied, not linked */
 };
 
 struct tree_options {
@@ -55,7 +57,8 @@ struct tree_figures {
  * Begin or go on in the directory dirfd (borrowed until tree_free(); not O_PATH).  index is
  * borrowed until tree_free() as well and came out of index_parse(); it need not be honest.
  * An unchanged file (same SHA-256 in the older index, the size and the constant mtime on disk)
- * is hard-linked, or copied where links fail.
+ * is hard-linked, or copied where links fail, the copy being hashed.  Links are not: what an old
+ * release suffered without a trace in size, time and mode comes along, and tree_verify() finds it.
  */
 int tree_open(int dirfd, const struct index *index, const struct tree_options *opt,
     struct tree **out, struct err *e) __attribute__((warn_unused_result));

@@ -13,6 +13,7 @@ struct tree_old_side {
 	struct treedir dir;
 	struct byhash files;
 	struct byhash frames;
+	bool is_doubted;
 };
 
 int
@@ -23,6 +24,7 @@ tree_old_open(const struct tree_old *old, struct tree_old_side **out, struct err
 	if (s == NULL)
 		return err_nomem(e);
 	treedir_init(&s->dir, old->dirfd, old->index);
+	s->is_doubted = old->is_doubted;
 	if (byhash_files(old->index, &s->files, e) == -1 ||
 	    byhash_frames(old->index, &s->frames, e) == -1) {
 		tree_old_close(s);
@@ -188,7 +190,7 @@ tree_old_take_file(struct tree *t, struct tree_old_side *s, uint32_t i, struct e
 
 	index_entry(t->index, i, &to);
 	found = byhash_find(&s->files, to.sha256, &n);
-	for (uint32_t k = 0; k < n; k++) {
+	for (uint32_t k = 0; k < n && !s->is_doubted; k++) {
 		index_entry(s->dir.index, found[k], &from);
 		if (from.tar.size == to.tar.size && link_file(t, s, &from, i) == 1) {
 			t->figures.linked_bytes += to.tar.size;

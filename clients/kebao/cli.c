@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OPTIONS_MOST 32
 
@@ -17,6 +18,13 @@ cli_note(const struct cli *cli, enum message id, const char *const *args)
 {
 	if (!cli->is_quiet)
 		messages_say(stderr, cli->lang, id, args);
+}
+
+void
+cli_chat(const struct cli *cli, enum message id, const char *const *args)
+{
+	if (isatty(STDERR_FILENO) == 1)
+		cli_note(cli, id, args);
 }
 
 void

@@ -2,7 +2,8 @@
 /*
  * What every verb is given: the options that stand before or behind any verb,
  * and the ways to talk to the person.  Results go to stdout; notes and problems
- * to stderr; notes not at all with --quiet.
+ * to stderr; notes not at all with --quiet.  Chat is what only somebody at a terminal wants to
+ * hear ("nothing new"): cron mails whatever a program says.
  */
 #ifndef KEBAO_CLIENTS_KEBAO_CLI_H
 #define KEBAO_CLIENTS_KEBAO_CLI_H
@@ -24,11 +25,13 @@ struct cli {
 /* A result, a note, a problem: {1} ... are the strings behind the message. */
 #define CLI_SAY(cli, ...) CLI_ARGS_(cli_say, cli, __VA_ARGS__, NULL)
 #define CLI_NOTE(cli, ...) CLI_ARGS_(cli_note, cli, __VA_ARGS__, NULL)
+#define CLI_CHAT(cli, ...) CLI_ARGS_(cli_chat, cli, __VA_ARGS__, NULL)
 #define CLI_WARN(cli, ...) CLI_ARGS_(cli_warn, cli, __VA_ARGS__, NULL)
 #define CLI_ARGS_(fn, cli, id, ...) fn(cli, id, (const char *const[]){ __VA_ARGS__ })
 
 void cli_say(const struct cli *cli, enum message id, const char *const *args);
 void cli_note(const struct cli *cli, enum message id, const char *const *args);
+void cli_chat(const struct cli *cli, enum message id, const char *const *args);
 void cli_warn(const struct cli *cli, enum message id, const char *const *args);
 
 /* Report a failed call behind a prefix that names its class; the status it leads to. */

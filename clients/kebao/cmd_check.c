@@ -90,8 +90,7 @@ say(const struct cli *cli, const struct catalogue *c, const struct found *f)
 	for (size_t i = 0; i < catalogue_n_withheld(c); i++)
 		CLI_WARN(cli, MSG_WITHHELD, catalogue_withheld(c, i));
 	if (f->n_new == 0) {
-		if (!cli->is_quiet)
-			CLI_SAY(cli, MSG_CHECK_NOTHING);
+		CLI_CHAT(cli, MSG_CHECK_NOTHING);
 		return;
 	}
 	(void)text_number(&n, f->n_new);

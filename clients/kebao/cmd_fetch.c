@@ -95,7 +95,9 @@ fetch_one(struct fetch *f, const struct catalogue_offer *offer, struct err *e)
 {
 	const struct update u = {
 		.home = f->s->home, .transfer = hub_transfer(f->s->hub), .catalogue = f->catalogue,
-		.library = &f->library, .offer = offer, .keeps_old = f->keeps_old,
+		.library = &f->library, .offer = offer,
+		/* A repair is no update: whoever kept older releases goes on holding them. */
+		.keeps_old = f->keeps_old || library_is_doubted(f->s->home, &offer->name),
 		.on_progress = on_progress, .ctx = f,
 	};
 	struct update_figures g;
@@ -122,6 +124,44 @@ ends_all(enum status status)
 	    status == STATUS_ERROR;
 }
 
+/* Anew, from what is good in it and the hub. */
+static enum status
+repair(struct fetch *f, const struct library_name *name)
+{
+	struct catalogue_offer offer = {
+		.name = *name, .record = catalogue_find(f->catalogue, name),
+	};
+	struct text release;
+	struct err e = { 0 };
+
+	(void)text_number(&release, name->release);
+	if (offer.record == NULL) {
+		CLI_WARN(f->s->cli, MSG_CANNOT_REPAIR, name->channel, name->course, release.s);
+		return STATUS_NOT_FOUND;
+	}
+	CLI_NOTE(f->s->cli, MSG_FETCH_REPAIR, name->channel, name->course, release.s);
+	return fetch_one(f, &offer, &e) == -1 ? session_fail(f->s, &e) : STATUS_OK;
+}
+
+/* Releases that kebao verify found damaged and that are still held (their note goes with them). */
+static enum status
+repair_wanted(struct fetch *f, enum status status)
+{
+	for (size_t i = 0; i < f->library.n_held; i++) {
+		const struct library_name *name = &f->library.held[i];
+		enum status of_this;
+
+		if (!is_wanted(f, name) || !library_is_doubted(f->s->home, name))
+			continue;
+		of_this = repair(f, name);
+		if (of_this != STATUS_OK)
+			status = of_this;
+		if (ends_all(of_this))
+			break;
+	}
+	return status;
+}
+
 static enum status
 fetch_wanted(struct fetch *f)
 {
@@ -136,10 +176,10 @@ fetch_wanted(struct fetch *f)
 		if (fetch_one(f, offer, &e) == -1) {
 			status = session_fail(f->s, &e);
 			if (ends_all(status))
-				break;
+				return status;
 		}
 	}
-	return status;
+	return repair_wanted(f, status);
 }
 
 static void
@@ -171,9 +211,11 @@ fetch(struct fetch *f)
 		CLI_WARN(f->s->cli, MSG_WITHHELD, catalogue_withheld(f->catalogue, i));
 	if (status == STATUS_OK && catalogue_n_withheld(f->catalogue) > 0)
 		status = STATUS_WITHHELD;
-	if (status == STATUS_OK && f->n_fetched == 0)
-		CLI_NOTE(f->s->cli, f->library.n_held == 0 && f->wanted->n == 0 && !f->all
-		    ? MSG_FETCH_WHAT : MSG_FETCH_NOTHING);
+	if (status == STATUS_OK && f->n_fetched == 0 && f->library.n_held == 0 &&
+	    f->wanted->n == 0 && !f->all)
+		CLI_NOTE(f->s->cli, MSG_FETCH_WHAT);
+	else if (status == STATUS_OK && f->n_fetched == 0)
+		CLI_CHAT(f->s->cli, MSG_FETCH_NOTHING);
 out:
 	catalogue_close(f->catalogue);
 	library_clear(&f->library);

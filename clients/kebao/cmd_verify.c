@@ -21,6 +21,7 @@ struct verifying {
 	struct catalogue *catalogue; /* NULL: nothing was ever believed */
 	struct library library;
 	struct progress progress;
+	bool is_damaged; /* the release under way lacks something or has it otherwise */
 };
 
 static void
@@ -37,6 +38,7 @@ on_fault(void *ctx, enum tree_fault fault, const char *path)
 	struct verifying *v = ctx;
 
 	progress_end(&v->progress);
+	v->is_damaged = v->is_damaged || fault != TREE_EXTRA; /* what people add is theirs */
 	switch (fault) {
 	case TREE_MISSING:
 		CLI_WARN(v->s->cli, MSG_FAULT_MISSING, path);
@@ -105,6 +107,18 @@ out:
 	return rc;
 }
 
+/* For the next fetch; where the library cannot be written to, the finding is said all the same. */
+static void
+note_damage(const struct verifying *v, const struct library_name *name)
+{
+	struct err e = { 0 };
+
+	if (library_doubt(v->s->home, name, &e) == -1)
+		(void)cli_fail(v->s->cli, &e); /* the status is that of the damage */
+	else
+		CLI_WARN(v->s->cli, MSG_VERIFY_REPAIR, name->channel, name->course);
+}
+
 static enum status
 verify_release(struct verifying *v, const struct library_name *name)
 {
@@ -115,14 +129,19 @@ verify_release(struct verifying *v, const struct library_name *name)
 	uint32_t n_faults = 0;
 	enum status status = STATUS_OK;
 
+	v->is_damaged = false;
 	(void)text_number(&release, name->release);
 	if (compare(v, name, &n_faults, &record, &e) == -1) {
 		if (interrupt_pending())
 			(void)interrupt_check(&e);
 		status = cli_fail(cli, &e);
+		if (e.class == ERR_NOT_FOUND) /* its record or index is lost or was changed */
+			note_damage(v, name);
 	} else if (n_faults > 0) {
 		CLI_WARN(cli, MSG_VERIFY_BAD, name->channel, name->course, release.s,
 		    text_number(&faults, n_faults));
+		if (v->is_damaged)
+			note_damage(v, name);
 		status = STATUS_UNTRUSTED;
 	} else {
 		CLI_SAY(cli, MSG_VERIFY_GOOD, name->channel, name->course, release.s,

@@ -10,7 +10,7 @@
  *	state.json                         last view, last speed: may be lost
  *	channels.json                      channels this identity may see, as the hub last said
  *	library/<channel>/<course>/<N>/    the files of a release, verified
- *	meta/<channel>/<course>/<N>/       record.json and index of it
+ *	meta/<channel>/<course>/<N>/       record.json, index; damaged (library_doubt())
  *	work/                              what is under way; may be removed when nothing runs
  *	lock                               one run at a time
  */

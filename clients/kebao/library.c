@@ -12,6 +12,7 @@
 #include "catalog/base/file.h"
 
 #define TRASH "work/.trash"
+#define DOUBT "damaged"
 
 int
 library_compare(const struct library_name *a, const struct library_name *b)
@@ -193,6 +194,64 @@ library_matches(const char *word, const struct library_name *name)
 
 /* --- what changes --- */
 
+/* A file beside record and index. */
+static void
+doubt_path(char *out, size_t size, const struct library_name *name)
+{
+	char dir[LIBRARY_PATH_SIZE];
+
+	library_path(dir, LIBRARY_META, name);
+	(void)snprintf(out, size, "%s/" DOUBT, dir); /* fits */
+}
+
+int
+library_doubt(const struct home *h, const struct library_name *name, struct err *e)
+{
+	char path[LIBRARY_PATH_SIZE + sizeof(DOUBT)];
+
+	doubt_path(path, sizeof(path), name);
+	if (file_make_parents(home_dirfd(h), path, 0755, e) == -1)
+		return -1;
+	return file_save(home_dirfd(h), path, "", 0, 0644, e);
+}
+
+bool
+library_is_doubted(const struct home *h, const struct library_name *name)
+{
+	char path[LIBRARY_PATH_SIZE + sizeof(DOUBT)];
+
+	doubt_path(path, sizeof(path), name);
+	return file_exists(home_dirfd(h), path);
+}
+
+/* Out of sight at once: what lies at path goes into the trash. */
+static int
+discard(const struct home *h, const char *path, const struct library_name *name,
+    char trash[LIBRARY_PATH_SIZE], struct err *e)
+{
+	(void)snprintf(trash, LIBRARY_PATH_SIZE, TRASH "/%s:%s:%u", name->channel, name->course,
+	    name->release); /* fits */
+	if (file_make_dirs(home_dirfd(h), TRASH, 0755, e) == -1 ||
+	    file_remove_tree(home_dirfd(h), trash, e) == -1)
+		return -1;
+	return file_rename(home_dirfd(h), path, home_dirfd(h), trash, e);
+}
+
+/* Killed in between, the next run doubts the release still and makes it once more. */
+static int
+replace(const struct home *h, const char *from, const char *to, const struct library_name *name,
+    struct err *e)
+{
+	char trash[LIBRARY_PATH_SIZE], doubt[LIBRARY_PATH_SIZE + sizeof(DOUBT)];
+
+	doubt_path(doubt, sizeof(doubt), name);
+	if (file_exchange(home_dirfd(h), from, to, e) == -1 ||
+	    discard(h, from, name, trash, e) == -1 ||
+	    file_remove(home_dirfd(h), doubt, e) == -1)
+		return -1;
+	return file_remove_tree(home_dirfd(h), trash, e);
+}
+
 int
 library_reveal(const struct home *h, const struct library_name *name, struct err *e)
 {
@@ -202,6 +261,8 @@ library_reveal(const struct home *h, const struct library_name *name, struct err
 	library_path(to, LIBRARY_FILES, name);
 	if (file_make_parents(home_dirfd(h), to, 0755, e) == -1)
 		return -1;
+	if (file_exists(home_dirfd(h), to))
+		return replace(h, from, to, name, e);
 	return file_rename(home_dirfd(h), from, home_dirfd(h), to, e);
 }
 
@@ -211,11 +272,7 @@ library_remove(const struct home *h, const struct library_name *name, struct err
 	char from[LIBRARY_PATH_SIZE], trash[LIBRARY_PATH_SIZE];
 
 	library_path(from, LIBRARY_FILES, name);
-	(void)snprintf(trash, sizeof(trash), TRASH "/%s:%s:%u", name->channel, name->course,
-	    name->release);
-	if (file_make_dirs(home_dirfd(h), TRASH, 0755, e) == -1 ||
-	    file_remove_tree(home_dirfd(h), trash, e) == -1 ||
-	    file_rename(home_dirfd(h), from, home_dirfd(h), trash, e) == -1)
+	if (discard(h, from, name, trash, e) == -1)
 		return -1;
 	library_path(from, LIBRARY_META, name);
 	if (file_remove_tree(home_dirfd(h), from, e) == -1)

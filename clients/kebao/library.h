@@ -43,7 +43,18 @@ bool library_has_channel(const struct library *l, const char *channel);
 enum library_place { LIBRARY_FILES, LIBRARY_META, LIBRARY_WORK };
 void library_path(char *out, enum library_place place, const struct library_name *name);
 
-/* Make the staged release visible: one rename, then durable. */
+/*
+ * A release in which kebao verify found damage: the next fetch makes it anew from what is
+ * good in it.  The note lies in meta/ and goes when the release is revealed or removed.
+ */
+int library_doubt(const struct home *h, const struct library_name *name, struct err *e)
+    __attribute__((warn_unused_result));
+bool library_is_doubted(const struct home *h, const struct library_name *name);
+
+/*
+ * Make the staged release visible: one rename, then durable.  One that is there already is swapped
+ * for it, and removed.
+ */
 int library_reveal(const struct home *h, const struct library_name *name, struct err *e)
     __attribute__((warn_unused_result));
 

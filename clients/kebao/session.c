@@ -12,7 +12,7 @@ on_retry(void *ctx, const struct err *why, unsigned pause_ms)
 	const struct cli *cli = ctx;
 	struct text pause;
 
-	CLI_NOTE(
+	CLI_CHAT(
 	    cli, MSG_RETRY, why->text, text_duration(&pause, cli->lang, (pause_ms + 999) / 1000));
 }
 

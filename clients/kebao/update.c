@@ -75,6 +75,7 @@ add_old(struct work *w, const struct library_name *name, struct err *e)
 	w->old_index[w->n_olds] = ix;
 	w->olds[w->n_olds].dirfd = fd;
 	w->olds[w->n_olds].index = ix;
+	w->olds[w->n_olds].is_doubted = library_is_doubted(u->home, name);
 	w->n_olds++;
 	return 0;
 }

@@ -126,6 +126,23 @@ positioned_reads_report_a_short_file(void **state)
 	expect_content("six", "aXYdef");
 }
 
+static void
+two_directories_are_swapped(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(file_make_dirs(dirfd_of_test, "x/old", 0755, &e), 0);
+	assert_int_equal(file_make_dirs(dirfd_of_test, "y/new", 0755, &e), 0);
+	assert_int_equal(file_save(dirfd_of_test, "x/old/f", "old", 3, 0644, &e), 0);
+	assert_int_equal(file_save(dirfd_of_test, "y/new/f", "new", 3, 0644, &e), 0);
+	assert_int_equal(file_exchange(dirfd_of_test, "y/new", "x/old", &e), 0);
+	expect_content("x/old/f", "new");
+	expect_content("y/new/f", "old");
+	assert_int_equal(file_exchange(dirfd_of_test, "y/new", "x/none", &e), -1);
+	expect_content("y/new/f", "old");
+}
+
 int
 main(void)
 {
@@ -134,6 +151,7 @@ main(void)
 		cmocka_unit_test(loading_names_what_is_wrong),
 		cmocka_unit_test(a_tree_is_removed_without_following_links),
 		cmocka_unit_test(positioned_reads_report_a_short_file),
+		cmocka_unit_test(two_directories_are_swapped),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
