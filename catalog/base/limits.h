@@ -13,6 +13,7 @@
 #define LIMIT_SIGNATURES 64u           /* signatures of one file: m of n with room to spare */
 #define LIMIT_KEYS 4096u               /* keys listed in one role file: one a channel and more */
 #define LIMIT_ROLE_KEYS 64u            /* keys that may sign one role */
+#define LIMIT_RECOVER_ABOVE 1000000000000ll /* where versions go on after a restore */
 
 /* JSON from outside. */
 #define LIMIT_JSON_DEPTH 32u           /* nesting: our documents use 8 */

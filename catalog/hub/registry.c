@@ -380,14 +380,21 @@ registry_may_see(const struct registry *reg, const struct ident *who, const char
 }
 
 bool
-registry_may_publish(const struct registry *reg, const struct ident *who, const char *channel,
+registry_is_publisher(const struct registry *reg, const struct ident *who, const char *channel,
     int32_t day)
 {
 	const struct chan *c = find_chan(reg, channel);
 	size_t org = asking_org(reg, who, day);
 
-	return c != NULL && org != NOBODY && org == c->publisher && who->role == IDENT_PUBLISHER &&
-	    c->doc->u.channel.state == REGDOC_CHANNEL_OPEN;
+	return c != NULL && org != NOBODY && org == c->publisher && who->role == IDENT_PUBLISHER;
+}
+
+bool
+registry_may_publish(const struct registry *reg, const struct ident *who, const char *channel,
+    int32_t day)
+{
+	return registry_is_publisher(reg, who, channel, day) &&
+	    find_chan(reg, channel)->doc->u.channel.state == REGDOC_CHANNEL_OPEN;
 }
 
 bool

@@ -57,7 +57,11 @@ bool registry_is_in_force(const struct registry *reg, const char *org, int32_t d
 bool registry_may_see(const struct registry *reg, const struct ident *who, const char *channel,
     int32_t day);
 
-/* An identity of role publisher of the channel's own organisation, and the channel is open. */
+/* An identity of role publisher of the channel's own organisation, open or not ... */
+bool registry_is_publisher(const struct registry *reg, const struct ident *who,
+    const char *channel, int32_t day);
+
+/* ... and the channel is open. */
 bool registry_may_publish(const struct registry *reg, const struct ident *who,
     const char *channel, int32_t day);
 

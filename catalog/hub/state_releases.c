@@ -94,6 +94,24 @@ state_releases_publish(struct state *s, const struct state_release *r,
 	return state_db_commit(s, note, e);
 }
 
+int
+state_releases_end(struct state *s, const char *channel, const struct audit_note *note,
+    struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	sqlite3 *db;
+	int rc = -1;
+
+	if (state_db_begin(s, &db, e) == -1)
+		return -1;
+	if (state_query_open(&q, db, "UPDATE releases SET is_live = 0 WHERE channel = ?", e) == 0) {
+		state_query_text(&q, channel);
+		rc = state_query_run(&q, e);
+	}
+	state_query_close(&q);
+	return rc == 0 ? state_db_commit(s, note, e) : state_db_rollback(s);
+}
+
 static int
 read_row(struct state_query *q, struct state_release *r, struct err *e)
 {

@@ -41,6 +41,10 @@ struct state_releases_switch {
 int state_releases_publish(struct state *s, const struct state_release *r,
     const struct state_releases_switch *sw, const struct audit_note *note, struct err *e);
 
+/* All releases of the channel stop being live.  Idempotent. */
+int state_releases_end(struct state *s, const char *channel, const struct audit_note *note,
+    struct err *e);
+
 /* ERR_NOT_FOUND; number 0: the newest live one. */
 int state_releases_get(struct state *s, const char *channel, const char *course,
     uint32_t number, struct state_release *out, struct err *e);

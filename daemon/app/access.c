@@ -269,6 +269,37 @@ access_publish(struct access_client *c, const char *channel, struct err *e)
 	return 0;
 }
 
+static bool
+is_admin(const struct ident *who)
+{
+	return who->state == IDENT_OK && who->role == IDENT_ADMIN;
+}
+
+int
+access_role(struct access_client *c, const char *channel, struct err *e)
+{
+	if (!is_admin(&c->who))
+		return access_see(c, channel, e);
+	note_need(c, ACCESS_ADMIN, "");
+	return 0;
+}
+
+int
+access_renew(struct access_client *c, const char *channel, struct err *e)
+{
+	if (is_admin(&c->who)) {
+		note_need(c, ACCESS_ADMIN, "");
+		return 0;
+	}
+	if (!registry_is_publisher(c->tables->registry, &c->who, channel, c->day)) {
+		if (c->who.state == IDENT_OK && access_see(c, channel, e) == -1)
+			return -1;
+		return denied(c, "a publisher of the channel", e);
+	}
+	note_need(c, ACCESS_RENEW, channel);
+	return 0;
+}
+
 int
 access_enrolled(struct access_client *c, struct err *e)
 {
@@ -290,7 +321,7 @@ access_staff(struct access_client *c, struct err *e)
 int
 access_admin(struct access_client *c, struct err *e)
 {
-	if (c->who.state != IDENT_OK || c->who.role != IDENT_ADMIN)
+	if (!is_admin(&c->who))
 		return denied(c, "an administrator of the hub", e);
 	note_need(c, ACCESS_ADMIN, "");
 	return 0;
@@ -318,8 +349,11 @@ access_still(struct access *a, const struct access_client *c, int64_t now)
 	case ACCESS_PUBLISH:
 		is_ok = registry_may_publish(t->registry, &who, c->channel, day);
 		break;
+	case ACCESS_RENEW:
+		is_ok = registry_is_publisher(t->registry, &who, c->channel, day);
+		break;
 	case ACCESS_ADMIN:
-		is_ok = who.state == IDENT_OK && who.role == IDENT_ADMIN;
+		is_ok = is_admin(&who);
 		break;
 	}
 	release(t);

@@ -49,6 +49,7 @@ enum access_need {
 	ACCESS_ENROLLED,
 	ACCESS_SEE,     /* the channel */
 	ACCESS_PUBLISH, /* in the channel */
+	ACCESS_RENEW,   /* the channel's role */
 	ACCESS_ADMIN,
 };
 
@@ -77,6 +78,10 @@ const struct registry *access_client_registry(const struct access_client *c);
  */
 int access_see(struct access_client *c, const char *channel, struct err *e);
 int access_publish(struct access_client *c, const char *channel, struct err *e);
+/* Read a channel's role: who sees the channel, and administrators, who answer for its keys. */
+int access_role(struct access_client *c, const char *channel, struct err *e);
+/* Replace it without a release: its publishers, open or not, and administrators. */
+int access_renew(struct access_client *c, const char *channel, struct err *e);
 int access_enrolled(struct access_client *c, struct err *e);
 int access_admin(struct access_client *c, struct err *e);
 /* A publisher or administrator, whatever the channel. */

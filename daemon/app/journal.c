@@ -47,6 +47,8 @@ journal_encode(const struct journal *j, struct buf *out, struct err *e)
 	json_put_text(at, "action", j->note.action);
 	json_put_text(at, "object", j->note.object);
 	json_put_text(at, "detail", j->note.detail);
+	if (j->ended != NULL)
+		json_put_text(top, "ended", j->ended);
 	if (j->is_release) {
 		put_release(json_put_object(top, "release"), &j->release);
 		json_put_text(top, "draft", j->draft_id);
@@ -172,6 +174,7 @@ get_all(struct json_at top, struct journal *j, struct err *e)
 		return json_wrong(json_member(top, "format"), e, "\"%s\" is wanted",
 		    JOURNAL_FORMAT);
 	if (get_files(top, j, e) == -1 || get_note(top, &j->note, e) == -1 ||
+	    json_find_text(top, "ended", &j->ended, e) == -1 ||
 	    json_find_object(top, "release", &at, e) == -1)
 		return -1;
 	if (!json_is(at))

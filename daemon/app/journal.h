@@ -37,6 +37,7 @@ struct journal {
 	struct digest role_hash;
 	uint32_t live[LIMIT_LIVE_RELEASES];
 	size_t n_live;
+	const char *ended;            /* lent; a channel whose releases end; NULL: none */
 	struct audit_note note;       /* texts lent */
 	struct json *doc;             /* owned: what a parsed journal lends from; else NULL */
 };

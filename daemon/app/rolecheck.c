@@ -290,13 +290,34 @@ out:
 	return rc;
 }
 
+/* Whether it leaves all targets as they are, or takes all of them away. */
+static int
+check_renewal(const struct role *old, const struct role *new, bool *ends, struct err *e)
+{
+	bool same = false;
+
+	*ends = json_count(new->targets) == 0;
+	if (old->doc == NULL)
+		return *ends ? 0 : err_set(e, ERR_BAD_INPUT,
+		    "the channel has no role that could be renewed");
+	/* Exactly the next, or after a restore a leap: kebaod-signer knows. */
+	if (new->version <= old->version)
+		return check_version(old, new, e);
+	if (is_same(old->targets, new->targets, &same, e) == -1)
+		return -1;
+	if (same)
+		*ends = false;
+	else if (!*ends)
+		return err_set(e, ERR_BAD_INPUT, "a renewed role has the same targets as before");
+	return 0;
+}
+
 int
 rolecheck_renew(const struct rolecheck_role *old, const struct rolecheck_role *new,
-    int64_t *version, struct err *e)
+    int64_t *version, bool *ends, struct err *e)
 {
 	struct role o, n;
-	bool same = false;
-	int rc = -1;
+	int rc;
 
 	if (role_parse(&o, old, "the channel's present role", e) == -1)
 		return -1;
@@ -304,19 +325,9 @@ rolecheck_renew(const struct rolecheck_role *old, const struct rolecheck_role *n
 		role_clear(&o);
 		return -1;
 	}
-	if (o.doc == NULL) {
-		(void)err_set(e, ERR_BAD_INPUT, "the channel has no role that could be renewed");
-		goto out;
-	}
-	if (check_version(&o, &n, e) == -1 || is_same(o.targets, n.targets, &same, e) == -1)
-		goto out;
-	if (!same) {
-		(void)err_set(e, ERR_BAD_INPUT, "a renewed role has the same targets as before");
-		goto out;
-	}
-	*version = n.version;
-	rc = 0;
-out:
+	rc = check_renewal(&o, &n, ends, e);
+	if (rc == 0)
+		*version = n.version;
 	role_clear(&o);
 	role_clear(&n);
 	return rc;

@@ -7,6 +7,7 @@
 #ifndef KEBAO_DAEMON_APP_ROLECHECK_H
 #define KEBAO_DAEMON_APP_ROLECHECK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,8 +44,11 @@ int rolecheck_publish(const struct rolecheck_role *old, const struct rolecheck_r
     const struct state_release *r, struct rolecheck_result *out, struct err *e)
     __attribute__((warn_unused_result));
 
-/* Whether new is old with another version and expiry: all targets are the same. */
+/*
+ * Whether new is old with a higher version and another expiry: all targets are the same; or
+ * none is left (*ends): the channel's releases end.  A first role may only be an empty one.
+ */
 int rolecheck_renew(const struct rolecheck_role *old, const struct rolecheck_role *new,
-    int64_t *version, struct err *e) __attribute__((warn_unused_result));
+    int64_t *version, bool *ends, struct err *e) __attribute__((warn_unused_result));
 
 #endif

@@ -51,6 +51,8 @@ static const struct route public_routes[] = {
 
 	TELL_LONG(METHOD_PUT, "/api/v1/metadata/{role}", LIMIT_TARGETS_BYTES, serve_gate_staff,
 	    serve_publish_role),
+	TELL(METHOD_POST, "/api/v1/online-keys", SMALL_BODY_BYTES, serve_keys_next),
+	TELL(METHOD_POST, "/api/v1/recover", SMALL_BODY_BYTES, serve_keys_recover),
 	TELL_LONG(METHOD_POST, "/api/v1/channels/{channel}/missing", MISSING_BODY_BYTES,
 	    serve_gate_channel, serve_draft_missing),
 	TELL(METHOD_POST, "/api/v1/drafts", SMALL_BODY_BYTES, serve_draft_start),

@@ -53,6 +53,10 @@ int serve_draft_drop(struct exchange *x, struct err *e);
 int serve_publish(struct exchange *x, struct err *e);
 int serve_publish_role(struct exchange *x, struct err *e);
 
+/* serve_keys.c: section 4.3 */
+int serve_keys_next(struct exchange *x, struct err *e);
+int serve_keys_recover(struct exchange *x, struct err *e);
+
 /* serve_upload.c: section 4.1 */
 int serve_upload_start(struct exchange *x, struct err *e);
 int serve_upload_look(struct exchange *x, struct err *e);

@@ -140,13 +140,13 @@ serve_publish(struct exchange *x, struct err *e)
 	return rc == 0 ? answer_version(x, version, e) : respond_space(x, e);
 }
 
-/* Who may replace a role without a draft: the admin root and targets, a publisher his own. */
+/* Who may replace a role without a draft: the admin root and targets, a publisher his own, too. */
 static int
 may_replace(struct exchange *x, const char *role, struct err *e)
 {
 	if (strcmp(role, "root") == 0 || strcmp(role, "targets") == 0)
 		return access_admin(context_client(x), e);
-	return access_publish(context_client(x), role, e);
+	return access_renew(context_client(x), role, e);
 }
 
 /* Within one's turn. */
@@ -172,7 +172,7 @@ replace_role(struct exchange *x, const char *role, int64_t *version, struct err 
 		goto out;
 	}
 	if (strcmp(role, "root") != 0 && strcmp(role, "targets") != 0 &&
-	    rolecheck_renew(&old, &new, &renewed, e) == -1)
+	    rolecheck_renew(&old, &new, &renewed, &change.ends, e) == -1)
 		goto out;
 	rc = switchover_commit(sw, &change, version, e);
 	if (rc == 0)

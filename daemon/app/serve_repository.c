@@ -114,6 +114,15 @@ fail:
 	return -1;
 }
 
+static int
+may_read(struct access_client *c, const struct objpath *p, struct err *e)
+{
+	if (p->channel[0] == '\0')
+		return 0;
+	return p->kind == OBJPATH_CHANNEL_ROLE ? access_role(c, p->channel, e)
+	                                       : access_see(c, p->channel, e);
+}
+
 int
 serve_repository(struct exchange *x, struct err *e)
 {
@@ -123,7 +132,7 @@ serve_repository(struct exchange *x, struct err *e)
 
 	if (objpath_parse(&p, x->path + 1, e) == -1)
 		return access_absent(e);
-	if (p.channel[0] != '\0' && access_see(context_client(x), p.channel, e) == -1)
+	if (may_read(context_client(x), &p, e) == -1)
 		return -1;
 	if (p.kind == OBJPATH_BUNDLE)
 		return serve_bundle_tar(x, &p, e);

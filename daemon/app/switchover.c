@@ -92,6 +92,9 @@ carry_out(struct switchover *sw, const struct journal *j, struct err *e)
 		if (state_releases_publish(sw->parts.state, &j->release, &change, &j->note,
 		    e) == -1)
 			return -1;
+	} else if (j->ended != NULL) {
+		if (state_releases_end(sw->parts.state, j->ended, &j->note, e) == -1)
+			return -1;
 	} else if (state_audit_add(sw->parts.state, &j->note, e) == -1)
 		return -1;
 	return file_remove(sw->parts.dirfd, CONTEXT_SWITCH_FILE, e);
@@ -275,8 +278,16 @@ switchover_commit(struct switchover *sw, const struct switchover_change *change,
 	if (signer_advance(sw->parts.signer, change->role, change->bytes, change->len, &s, e) == -1)
 		return -1;
 	objpath_metadata(names.role, change->role, (uint64_t)s.role_version);
+	/*
+	 * A root that changes online keys comes last: what the new keys signed too is there
+	 * before anybody is told that the old ones do not count.
+	 */
+	if (strcmp(change->role, "root") == 0)
+		add_online(&j, &s, &names);
 	add_file(&j, names.role, change->bytes, change->len);
-	add_online(&j, &s, &names);
+	if (strcmp(change->role, "root") != 0)
+		add_online(&j, &s, &names);
+	j.ended = change->ends ? change->role : NULL;
 	if (change->release != NULL) {
 		j.is_release = true;
 		j.release = *change->release;
@@ -289,6 +300,25 @@ switchover_commit(struct switchover *sw, const struct switchover_change *change,
 	rc = write_and_carry_out(sw, &j, e);
 	if (rc == 0)
 		*version = s.role_version;
+	signer_switch_clear(&s);
+	return rc;
+}
+
+int
+switchover_recover(struct switchover *sw, int64_t above, const struct audit_note *note,
+    int64_t *version, struct err *e)
+{
+	struct signer_switch s = { 0 };
+	struct journal j = { .note = *note };
+	struct names names;
+	int rc;
+
+	if (signer_recover(sw->parts.signer, above, &s, e) == -1)
+		return -1;
+	add_online(&j, &s, &names);
+	rc = write_and_carry_out(sw, &j, e);
+	if (rc == 0)
+		*version = s.snapshot_version;
 	signer_switch_clear(&s);
 	return rc;
 }

@@ -14,6 +14,7 @@
 #ifndef KEBAO_DAEMON_APP_SWITCHOVER_H
 #define KEBAO_DAEMON_APP_SWITCHOVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +66,7 @@ struct switchover_change {
 	const char *draft_id;
 	const uint32_t *live;
 	size_t n_live;
+	bool ends; /* the role is a channel's without targets: its releases end */
 	const struct audit_note *note;
 };
 
@@ -74,6 +76,13 @@ struct switchover_change {
  * disk, and what was begun will be finished later.
  */
 int switchover_commit(struct switchover *sw, const struct switchover_change *change,
+    int64_t *version, struct err *e);
+
+/*
+ * Within one's turn: the repository was restored from a backup, go on above this version
+ * (signer_recover()).  *version is the new snapshot's.
+ */
+int switchover_recover(struct switchover *sw, int64_t above, const struct audit_note *note,
     int64_t *version, struct err *e);
 
 /*

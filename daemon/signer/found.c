@@ -175,7 +175,7 @@ write_top(struct founding *f, enum meta_type type, struct sign_key *key, enum me
 static int
 write_metadata(struct founding *f, struct err *e)
 {
-	const struct numbers first = { 1, 1, 1 };
+	const struct numbers first = { 1, 1, 1, 0 };
 	const struct buf *root = &f->files[META_ROOT];
 
 	if (write_root(f, e) == -1 ||

@@ -6,12 +6,13 @@
 #include "catalog/json/canon.h"
 #include "catalog/json/json.h"
 
-#define NUMBERS_BYTES 1024 /* three integers */
+#define NUMBERS_BYTES 1024 /* four integers */
 
 int
 numbers_load(int keys_fd, struct numbers *out, struct err *e)
 {
-	static const char *const known[] = { "seen_snapshot", "snapshot", "timestamp" };
+	static const char *const known[] = { "above", "seen_snapshot", "snapshot",
+		"timestamp" };
 	struct buf b = BUF_INIT;
 	struct json *doc = NULL;
 	struct json_at top;
@@ -26,7 +27,8 @@ numbers_load(int keys_fd, struct numbers *out, struct err *e)
 	if (json_only(top, known, sizeof(known) / sizeof(known[0]), e) == -1 ||
 	    json_get_int_in(top, "seen_snapshot", 0, JSON_INT_MAX, &n.seen_snapshot, e) == -1 ||
 	    json_get_int_in(top, "snapshot", 0, JSON_INT_MAX, &n.snapshot, e) == -1 ||
-	    json_get_int_in(top, "timestamp", 0, JSON_INT_MAX, &n.timestamp, e) == -1)
+	    json_get_int_in(top, "timestamp", 0, JSON_INT_MAX, &n.timestamp, e) == -1 ||
+	    json_find_int(top, "above", 0, &n.above, e) == -1)
 		goto out;
 	*out = n;
 	rc = 0;
@@ -46,6 +48,8 @@ numbers_save(int keys_fd, const struct numbers *n, struct err *e)
 	struct buf b = BUF_INIT;
 	int rc = -1;
 
+	if (n->above != 0)
+		json_put_int(top, "above", n->above);
 	json_put_int(top, "seen_snapshot", n->seen_snapshot);
 	json_put_int(top, "snapshot", n->snapshot);
 	json_put_int(top, "timestamp", n->timestamp);

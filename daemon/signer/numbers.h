@@ -17,6 +17,7 @@ struct numbers {
 	int64_t snapshot;      /* highest version signed */
 	int64_t timestamp;
 	int64_t seen_snapshot; /* highest version found published */
+	int64_t above;         /* after a restore, roles may go on above this; 0: never restored */
 };
 
 /* -1: ERR_NOT_FOUND, ERR_BAD_INPUT, ERR_SYSTEM. */

@@ -108,6 +108,47 @@ on_resign(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 }
 
 static int
+on_prepare_keys(int fd, const struct talk_message *m, struct vault *v, struct err *e)
+{
+	struct buf keys = BUF_INIT;
+	struct err why = { 0 };
+	int rc;
+
+	if (m->n_parts != 0)
+		return err_set(e, ERR_BAD_INPUT, "a malformed request for the next keys");
+	if (vault_prepare_keys(v, &keys, &why) == -1) {
+		rc = refuse(fd, &why, e);
+	} else {
+		const struct talk_part parts[] = { buf_part(&keys) };
+
+		rc = talk_send(fd, ERR_NONE, parts, 1, e);
+	}
+	buf_clear(&keys);
+	return rc;
+}
+
+static int
+on_recover(int fd, const struct talk_message *m, struct vault *v, struct err *e)
+{
+	struct vault_switch sw = { .snapshot = BUF_INIT, .timestamp = BUF_INIT };
+	char text[NUMBER_SIZE], *end;
+	struct err why = { 0 };
+	long long above;
+	int rc;
+
+	if (m->n_parts != 1 || talk_text(m, 0, text, sizeof(text), e) == -1)
+		return err_set(e, ERR_BAD_INPUT, "a malformed request to recover");
+	above = strtoll(text, &end, 10);
+	if (end == text || *end != '\0')
+		return err_set(e, ERR_BAD_INPUT, "a malformed request to recover");
+	if (vault_recover(v, above, time(NULL), &sw, &why) == -1)
+		return refuse(fd, &why, e);
+	rc = answer_switch(fd, &sw, e);
+	vault_switch_clear(&sw);
+	return rc;
+}
+
+static int
 on_certify(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 {
 	struct certify_out cert = { .pem = BUF_INIT };
@@ -166,6 +207,10 @@ on_request(int fd, const struct talk_message *m, struct vault *v, struct err *e)
 		return on_advance(fd, m, v, e);
 	if (m->word == TALK_RESIGN)
 		return on_resign(fd, m, v, e);
+	if (m->word == TALK_PREPARE_KEYS)
+		return on_prepare_keys(fd, m, v, e);
+	if (m->word == TALK_RECOVER)
+		return on_recover(fd, m, v, e);
 	if (m->word == TALK_CERTIFY)
 		return on_certify(fd, m, v, e);
 	if (m->word == TALK_CERTIFY_SERVER)

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -220,6 +221,31 @@ signer_resign(struct signer *s, struct signer_switch *out, struct err *e)
 	const struct request r = { TALK_RESIGN, NULL, 0, 5 };
 
 	return call_switch(s, &r, out, e);
+}
+
+int
+signer_recover(struct signer *s, int64_t above, struct signer_switch *out, struct err *e)
+{
+	char text[24];
+	const struct talk_part parts[] = {
+		{ text, (size_t)snprintf(text, sizeof(text), "%" PRId64, above) },
+	};
+	const struct request r = { TALK_RECOVER, parts, 1, 5 };
+
+	return call_switch(s, &r, out, e);
+}
+
+int
+signer_prepare_keys(struct signer *s, struct buf *out, struct err *e)
+{
+	const struct request r = { TALK_PREPARE_KEYS, NULL, 0, 1 };
+	struct talk_message m = { .bytes = BUF_INIT };
+	int rc = -1;
+
+	if (call(s, &r, &m, e) == 0)
+		rc = buf_add(out, m.parts[0].data, m.parts[0].len, e);
+	talk_clear(&m);
+	return rc;
 }
 
 void

@@ -54,7 +54,8 @@ void signer_switch_clear(struct signer_switch *sw);
  * Check bytes as the next version of role ("targets", a channel, or "root") and sign
  * the switch to it.  Nothing is written: the caller writes N.role.json,
  * N.snapshot.json and timestamp.json, in this order.  Only one such switch may be
- * under way.  For "root" both files are empty.
+ * under way.  For "root" both files are empty, unless it takes an online key out of use: then
+ * both are signed by the old keys and the new, and are written before the root.
  *
  * ERR_BAD_INPUT, ERR_UNTRUSTED (signatures, expired), ERR_CONFLICT (not exactly the
  * version after the current one), ERR_NOT_FOUND (a role that targets does not delegate).
@@ -64,6 +65,19 @@ int signer_advance(struct signer *s, const char *role, const void *bytes, size_t
 
 /* Sign the timestamp anew, and the snapshot where it expires within 90 days. */
 int signer_resign(struct signer *s, struct signer_switch *out, struct err *e);
+
+/*
+ * The repository was restored from an older copy: forget what was seen published, raise all
+ * numbers to above, let roles go on at above + 1, and sign snapshot and timestamp there.
+ * ERR_BAD_INPUT where above is out of range.
+ */
+int signer_recover(struct signer *s, int64_t above, struct signer_switch *out, struct err *e);
+
+/*
+ * Append {"snapshot":KEY,"timestamp":KEY}: the public halves of the keys that come into use
+ * with the first root that lists them.  Made at the first call, the same until then.
+ */
+int signer_prepare_keys(struct signer *s, struct buf *out, struct err *e);
 
 struct signer_certificate {
 	struct buf pem;

@@ -27,6 +27,8 @@ enum talk_op {
 	TALK_RESIGN,        /* -> versions, snapshot, timestamp */
 	TALK_CERTIFY,       /* request, org -> times, serial, PEM */
 	TALK_CERTIFY_SERVER, /* request, name... -> times, serial, PEM */
+	TALK_PREPARE_KEYS,  /* -> public halves of the next online keys (JSON) */
+	TALK_RECOVER,       /* above -> versions, snapshot, timestamp */
 	TALK_FOUND,         /* options, passphrase, online passphrase -> CA (DER), root */
 };
 

@@ -18,6 +18,7 @@
 #include "daemon/signer/certify.h"
 #include "daemon/signer/current.h"
 #include "daemon/signer/numbers.h"
+#include "daemon/signer/online.h"
 #include "daemon/signer/passfile.h"
 
 #define DAY_SECONDS 86400
@@ -25,7 +26,9 @@
 
 struct vault {
 	int keys_fd, metadata_fd;  /* owned; -1 while not open */
-	struct sign_key *snapshot_key, *timestamp_key, *ca_key; /* owned */
+	char *passphrase_file;     /* owned; NULL: online.pass among the keys */
+	struct online online;      /* owned */
+	struct sign_key *ca_key;   /* owned */
 	struct certify_ca *ca;     /* owned */
 	struct meta *root;         /* owned; the newest verified */
 	struct numbers numbers;
@@ -62,19 +65,23 @@ out:
 }
 
 static int
-load_keys(struct vault *v, const char *passphrase_file, struct err *e)
+load_passphrase(const struct vault *v, struct buf *out, struct err *e)
+{
+	return v->passphrase_file != NULL ? passfile_load(AT_FDCWD, v->passphrase_file, out, e)
+	                                  : passfile_load(v->keys_fd, "online.pass", out, e);
+}
+
+static int
+load_keys(struct vault *v, struct err *e)
 {
 	struct buf pass = BUF_INIT, ca = BUF_INIT;
 	struct sign_passphrase p;
 	int rc = -1;
 
-	if ((passphrase_file != NULL
-	            ? passfile_load(AT_FDCWD, passphrase_file, &pass, e)
-	            : passfile_load(v->keys_fd, "online.pass", &pass, e)) == -1)
+	if (load_passphrase(v, &pass, e) == -1)
 		goto out;
 	p = (struct sign_passphrase){ buf_data(&pass), buf_len(&pass) };
-	if (sign_load(v->keys_fd, "snapshot.pem", &p, &v->snapshot_key, e) == -1 ||
-	    sign_load(v->keys_fd, "timestamp.pem", &p, &v->timestamp_key, e) == -1 ||
+	if (online_load(&v->online, v->keys_fd, &p, e) == -1 ||
 	    sign_load(v->keys_fd, "ca.key", &p, &v->ca_key, e) == -1)
 		goto out;
 	if (file_load(v->keys_fd, "ca.pem", CA_BYTES, &ca, e) == -1 ||
@@ -105,45 +112,6 @@ load_root(struct vault *v, struct err *e)
 	return rc;
 }
 
-/* How root calls our key for one of its roles, or NULL where it does not list it. */
-static const char *
-listed_as(const struct meta *root, const char *role, const struct sign_key *key)
-{
-	const struct meta_role *r = meta_find_role(root, role);
-
-	for (size_t i = 0; r != NULL && i < r->n_keyids; i++) {
-		const struct key *k = meta_find_key(root, r->keyids[i]);
-
-		if (k != NULL && key_is_same(k, sign_public(key)))
-			return r->keyids[i];
-	}
-	return NULL;
-}
-
-/*
- * We are the only one who signs these: a root that lists other keys, or wants two, stops the hub.
- */
-static int
-check_listed(const struct vault *v, const struct meta *root, struct err *e)
-{
-	const struct {
-		const char *role;
-		const struct sign_key *key;
-	} ours[] = { { "snapshot", v->snapshot_key }, { "timestamp", v->timestamp_key } };
-
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		if (listed_as(root, ours[i].role, ours[i].key) == NULL)
-			return err_set(e, ERR_UNTRUSTED,
-			    "root version %lld does not list this hub's %s key",
-			    (long long)root->version, ours[i].role);
-		if (meta_find_role(root, ours[i].role)->threshold != 1)
-			return err_set(e, ERR_UNTRUSTED,
-			    "root version %lld wants more than one signature on %s",
-			    (long long)root->version, ours[i].role);
-	}
-	return 0;
-}
-
 /* Follow new roots of the repository, and keep the newest as our own. */
 static int
 follow_root(struct vault *v, struct err *e)
@@ -153,10 +121,14 @@ follow_root(struct vault *v, struct err *e)
 
 	if (current_follow_root(v->metadata_fd, &v->root, &newest, e) == -1)
 		goto out;
+	if (online_check(&v->online, v->root, NULL, e) == -1 ||
+	    online_follow(&v->online, v->keys_fd, v->root, e) == -1)
+		goto out;
+	/* Last: until it is there, a new start follows the repository from the root before. */
 	if (buf_len(&newest) > 0 && file_save(v->keys_fd, "root.json", buf_data(&newest),
 	                                buf_len(&newest), 0644, e) == -1)
 		goto out;
-	rc = check_listed(v, v->root, e);
+	rc = 0;
 out:
 	buf_clear(&newest);
 	return rc;
@@ -171,7 +143,11 @@ vault_open(const char *state_dir, const char *passphrase_file, struct vault **ou
 	if (v == NULL)
 		return err_nomem(e);
 	v->keys_fd = v->metadata_fd = -1;
-	if (open_dirs(v, state_dir, e) == -1 || load_keys(v, passphrase_file, e) == -1 ||
+	if (passphrase_file != NULL && (v->passphrase_file = strdup(passphrase_file)) == NULL) {
+		vault_close(v);
+		return err_nomem(e);
+	}
+	if (open_dirs(v, state_dir, e) == -1 || load_keys(v, e) == -1 ||
 	    numbers_load(v->keys_fd, &v->numbers, e) == -1 || load_root(v, e) == -1 ||
 	    follow_root(v, e) == -1) {
 		vault_close(v);
@@ -187,8 +163,8 @@ vault_close(struct vault *v)
 	if (v == NULL)
 		return;
 	certify_ca_free(v->ca);
-	sign_free(v->snapshot_key);
-	sign_free(v->timestamp_key);
+	online_clear(&v->online);
+	free(v->passphrase_file);
 	sign_free(v->ca_key);
 	meta_free(v->root);
 	if (v->keys_fd != -1)
@@ -298,7 +274,7 @@ judge(const struct vault *v, const struct current *c, const char *role, const vo
     size_t len, int64_t now, struct meta **out, struct err *e)
 {
 	struct verify_want want = { NULL, role, 0, 0 };
-	int64_t wanted = current_version(c, role) + 1;
+	int64_t wanted = current_version(c, role) + 1, above = v->numbers.above + 1;
 	struct meta_claim *claim = NULL;
 	struct meta *m = NULL;
 	int rc = -1;
@@ -306,7 +282,8 @@ judge(const struct vault *v, const struct current *c, const char *role, const vo
 	if (find_delegator(v, c, role, &want.delegator, e) == -1 ||
 	    meta_parse(bytes, len, &claim, e) == -1 || verify_role(&want, &claim, &m, e) == -1)
 		goto out;
-	if (m->version != wanted) {
+	/* After a restore a role may leap over the versions that were lost. */
+	if (m->version != wanted && (wanted >= above || m->version != above)) {
 		err_set(e, ERR_CONFLICT, "version %lld of %s is wanted now, this is version %lld",
 		    (long long)wanted, role, (long long)m->version);
 		goto out;
@@ -347,21 +324,29 @@ next_version(int64_t published, int64_t *highest, int64_t *out, struct err *e)
 	return 0;
 }
 
-static int
-sign_role(const struct vault *v, const struct sign_key *key, const char *name,
-    const struct role *r, struct buf *out, struct err *e)
-{
-	struct role_signer signer = sign_signer(key);
+/* What a switch is made for. */
+struct reason {
+	const struct change *change;   /* NULL: no role changes */
+	const struct meta *next_root;  /* not NULL: sign by its word, too */
+	bool with_snapshot;            /* even where it is not due */
+};
 
-	signer.keyid = listed_as(v->root, name, key); /* there: check_listed() */
-	return role_file(r, &signer, 1, out, e);
+static int
+sign_role(const struct vault *v, enum online_which which, const struct role *r,
+    const struct meta *next_root, struct buf *out, struct err *e)
+{
+	struct role_signer signers[ONLINE_SIGNERS];
+	size_t n;
+
+	online_signers(&v->online, which, v->root, next_root, signers, &n);
+	return role_file(r, signers, n, out, e);
 }
 
-/* change NULL: the same files as before. */
 static int
 sign_snapshot(const struct vault *v, const struct current *c, int64_t now,
-    const struct change *change, struct vault_switch *sw, struct err *e)
+    const struct reason *why, struct vault_switch *sw, struct err *e)
 {
+	const struct change *change = why->change;
 	struct role *r = NULL;
 	int rc;
 
@@ -370,7 +355,7 @@ sign_snapshot(const struct vault *v, const struct current *c, int64_t now,
 	role_set_version(r, sw->snapshot_version);
 	if (change != NULL)
 		role_set_file(r, change->role, change->version, change->bytes, change->len);
-	rc = sign_role(v, v->snapshot_key, "snapshot", r, &sw->snapshot, e);
+	rc = sign_role(v, ONLINE_SNAPSHOT, r, why->next_root, &sw->snapshot, e);
 	role_free(r);
 	if (rc == 0 && buf_len(&sw->snapshot) > LIMIT_SNAPSHOT_BYTES)
 		rc = err_set(e, ERR_BAD_INPUT, "the snapshot would pass %u bytes",
@@ -380,7 +365,7 @@ sign_snapshot(const struct vault *v, const struct current *c, int64_t now,
 
 static int
 sign_timestamp(const struct vault *v, const struct current *c, int64_t now,
-    struct vault_switch *sw, struct err *e)
+    const struct reason *why, struct vault_switch *sw, struct err *e)
 {
 	struct role *r = NULL;
 	int rc;
@@ -391,18 +376,18 @@ sign_timestamp(const struct vault *v, const struct current *c, int64_t now,
 	if (sw->snapshot_version != 0)
 		role_set_file(r, "snapshot", sw->snapshot_version, buf_data(&sw->snapshot),
 		    buf_len(&sw->snapshot));
-	rc = sign_role(v, v->timestamp_key, "timestamp", r, &sw->timestamp, e);
+	rc = sign_role(v, ONLINE_TIMESTAMP, r, why->next_root, &sw->timestamp, e);
 	role_free(r);
 	return rc;
 }
 
-/* change NULL: nothing changes but dates; the snapshot only where it is due. */
+/* The snapshot only where something changes or it is due; the numbers are durable first. */
 static int
-sign_switch(struct vault *v, const struct current *c, int64_t now, const struct change *change,
+sign_switch(struct vault *v, const struct current *c, int64_t now, const struct reason *why,
     struct vault_switch *out, struct err *e)
 {
 	struct vault_switch sw = { 0, 0, 0, BUF_INIT, BUF_INIT };
-	bool with_snapshot = change != NULL ||
+	bool with_snapshot = why->change != NULL || why->with_snapshot ||
 	    c->snapshot->expires_at - now < (int64_t)VAULT_SNAPSHOT_EARLY_DAYS * DAY_SECONDS;
 	struct numbers n = v->numbers;
 
@@ -413,23 +398,40 @@ sign_switch(struct vault *v, const struct current *c, int64_t now, const struct 
 	    numbers_save(v->keys_fd, &n, e) == -1)
 		return -1;
 	v->numbers = n;
-	if ((with_snapshot && sign_snapshot(v, c, now, change, &sw, e) == -1) ||
-	    sign_timestamp(v, c, now, &sw, e) == -1) {
+	if ((with_snapshot && sign_snapshot(v, c, now, why, &sw, e) == -1) ||
+	    sign_timestamp(v, c, now, why, &sw, e) == -1) {
 		vault_switch_clear(&sw);
 		return -1;
 	}
-	sw.role_version = change != NULL ? change->version : 0;
+	sw.role_version = why->change != NULL ? why->change->version : 0;
 	*out = sw;
 	return 0;
 }
 
-/* A root signs nothing else, but it must leave us able to. */
+/* A root that takes our keys out of use: snapshot and timestamp by the old and the new ones. */
+static int
+sign_for_root(struct vault *v, const struct meta *next, int64_t now, struct vault_switch *out,
+    struct err *e)
+{
+	const struct reason why = { NULL, next, true };
+	struct current c = { NULL, NULL, NULL };
+	int rc = -1;
+
+	if (look(v, &c, e) == 0)
+		rc = sign_switch(v, &c, now, &why, out, e);
+	current_clear(&c);
+	return rc;
+}
+
+/* A root signs nothing else where it leaves us our keys; it must leave us able to sign. */
 static int
 advance_root(struct vault *v, const void *bytes, size_t len, int64_t now,
     struct vault_switch *out, struct err *e)
 {
+	struct vault_switch sw = { 0, 0, 0, BUF_INIT, BUF_INIT };
 	struct meta_claim *claim = NULL;
 	struct meta *next = NULL;
+	bool needs_next;
 	int rc = -1;
 
 	if (follow_root(v, e) == -1 || meta_parse(bytes, len, &claim, e) == -1)
@@ -440,10 +442,13 @@ advance_root(struct vault *v, const void *bytes, size_t len, int64_t now,
 		goto out;
 	}
 	if (verify_root_next(v->root, &claim, &next, e) == -1 ||
-	    verify_expiry(next, "root", now, e) == -1 || check_listed(v, next, e) == -1)
+	    verify_expiry(next, "root", now, e) == -1 ||
+	    online_check(&v->online, next, &needs_next, e) == -1)
 		goto out;
-	memset(out, 0, sizeof(*out));
-	out->role_version = next->version;
+	if (needs_next && sign_for_root(v, next, now, &sw, e) == -1)
+		goto out;
+	sw.role_version = next->version;
+	*out = sw;
 	rc = 0;
 out:
 	meta_claim_free(claim);
@@ -457,6 +462,7 @@ vault_advance(struct vault *v, const char *role, const void *bytes, size_t len, 
 {
 	struct current c = { NULL, NULL, NULL };
 	struct change change = { role, 0, bytes, len };
+	const struct reason why = { .change = &change };
 	struct meta *m = NULL;
 	int rc = -1;
 
@@ -468,7 +474,7 @@ vault_advance(struct vault *v, const char *role, const void *bytes, size_t len, 
 	if (look(v, &c, e) == -1 || judge(v, &c, role, bytes, len, now, &m, e) == -1)
 		goto out;
 	change.version = m->version;
-	rc = sign_switch(v, &c, now, &change, out, e);
+	rc = sign_switch(v, &c, now, &why, out, e);
 out:
 	meta_free(m);
 	current_clear(&c);
@@ -478,11 +484,63 @@ out:
 int
 vault_resign(struct vault *v, int64_t now, struct vault_switch *out, struct err *e)
 {
+	const struct reason why = { NULL, NULL, false };
 	struct current c = { NULL, NULL, NULL };
 	int rc = -1;
 
-	if (look(v, &c, e) == 0 && sign_switch(v, &c, now, NULL, out, e) == 0)
+	if (look(v, &c, e) == 0 && sign_switch(v, &c, now, &why, out, e) == 0)
 		rc = 0;
+	current_clear(&c);
+	return rc;
+}
+
+/* ---- keys and numbers ---- */
+
+int
+vault_prepare_keys(struct vault *v, struct buf *out, struct err *e)
+{
+	struct buf pass = BUF_INIT;
+	int rc = -1;
+
+	if (load_passphrase(v, &pass, e) == 0) {
+		const struct sign_passphrase p = { buf_data(&pass), buf_len(&pass) };
+
+		rc = online_prepare(&v->online, v->keys_fd, &p, out, e);
+	}
+	buf_wipe(&pass);
+	return rc;
+}
+
+static void
+raise(int64_t *number, int64_t above)
+{
+	if (*number < above)
+		*number = above;
+}
+
+int
+vault_recover(struct vault *v, int64_t above, int64_t now, struct vault_switch *out,
+    struct err *e)
+{
+	const struct reason why = { NULL, NULL, true };
+	struct current c = { NULL, NULL, NULL };
+	struct numbers before = v->numbers;
+	int rc = -1;
+
+	if (above < 1 || above > LIMIT_RECOVER_ABOVE)
+		return err_set(e, ERR_BAD_INPUT, "recover above %lld: 1 to %lld is possible",
+		    (long long)above, (long long)LIMIT_RECOVER_ABOVE);
+	/* What was seen published is forgotten: that it went back is why somebody asks. */
+	if (follow_root(v, e) == -1 || current_load(v->metadata_fd, v->root, &c, e) == -1)
+		goto out;
+	v->numbers.seen_snapshot = c.snapshot->version;
+	raise(&v->numbers.snapshot, above);
+	raise(&v->numbers.timestamp, above);
+	raise(&v->numbers.above, above);
+	rc = sign_switch(v, &c, now, &why, out, e);
+	if (rc == -1)
+		v->numbers = before;
+out:
 	current_clear(&c);
 	return rc;
 }

@@ -5,7 +5,7 @@
  * root does not vouch for.  STATE/keys:
  *
  *   online.pass     passphrase of the keys below (or another file, named by the caller)
- *   snapshot.pem timestamp.pem ca.key     encrypted PKCS#8
+ *   snapshot.pem timestamp.pem ca.key     encrypted PKCS#8; online.h says more of them
  *   ca.pem          the CA's certificate
  *   root.json       the newest root the signer has verified
  *   numbers.json    numbers.h
@@ -45,9 +45,12 @@ struct vault_switch {
 };
 void vault_switch_clear(struct vault_switch *sw);
 
-/* As signer_advance() and signer_resign() promise. */
+/* As the functions of signer.h promise. */
 int vault_advance(struct vault *v, const char *role, const void *bytes, size_t len, int64_t now,
     struct vault_switch *out, struct err *e);
 int vault_resign(struct vault *v, int64_t now, struct vault_switch *out, struct err *e);
+int vault_prepare_keys(struct vault *v, struct buf *out, struct err *e);
+int vault_recover(struct vault *v, int64_t above, int64_t now, struct vault_switch *out,
+    struct err *e);
 
 #endif

@@ -375,6 +375,7 @@ renewing_changes_no_target(void **state)
 	struct rolecheck_role old, new;
 	struct err e = { 0 };
 	int64_t version = 0;
+	bool ends = true;
 
 	(void)state;
 	begin(&before, 3);
@@ -383,17 +384,49 @@ renewing_changes_no_target(void **state)
 	begin(&after, 4);
 	put_release(&after, 1);
 	new = end(&after);
-	assert_int_equal(rolecheck_renew(&old, &new, &version, &e), 0);
+	assert_int_equal(rolecheck_renew(&old, &new, &version, &ends, &e), 0);
 	assert_int_equal(version, 4);
+	assert_false(ends);
 	begin(&after, 4);
 	put_release(&after, 2);
 	new = end(&after);
-	assert_int_equal(rolecheck_renew(&old, &new, &version, &e), -1);
+	assert_int_equal(rolecheck_renew(&old, &new, &version, &ends, &e), -1);
 	assert_int_equal(e.class, ERR_BAD_INPUT);
-	assert_int_equal(rolecheck_renew(&old, &old, &version, &e), -1);
+	assert_int_equal(rolecheck_renew(&old, &old, &version, &ends, &e), -1);
 	assert_int_equal(e.class, ERR_CONFLICT);
-	assert_int_equal(rolecheck_renew(&nothing, &new, &version, &e), -1);
+	assert_int_equal(rolecheck_renew(&nothing, &new, &version, &ends, &e), -1);
 	assert_int_equal(e.class, ERR_BAD_INPUT);
+}
+
+static void
+a_role_without_targets_ends_the_channel(void **state)
+{
+	struct rolecheck_role old, new;
+	struct err e = { 0 };
+	int64_t version = 0;
+	bool ends = false;
+
+	(void)state;
+	begin(&before, 3);
+	put_release(&before, 1);
+	old = end(&before);
+	begin(&after, 4);
+	new = end(&after);
+	assert_int_equal(rolecheck_renew(&old, &new, &version, &ends, &e), 0);
+	assert_true(ends);
+	assert_int_equal(version, 4);
+	ends = false;
+	assert_int_equal(rolecheck_renew(&nothing, &new, &version, &ends, &e), 0);
+	assert_true(ends);
+	/* Empty already: a renewal as any other. */
+	begin(&before, 3);
+	old = end(&before);
+	assert_int_equal(rolecheck_renew(&old, &new, &version, &ends, &e), 0);
+	assert_false(ends);
+	begin(&after, 3);
+	new = end(&after);
+	assert_int_equal(rolecheck_renew(&old, &new, &version, &ends, &e), -1);
+	assert_int_equal(e.class, ERR_CONFLICT);
 }
 
 int
@@ -412,6 +445,7 @@ main(void)
 		cmocka_unit_test(withdrawn_records_stay_and_do_not_count),
 		cmocka_unit_test(what_is_no_role_is_refused),
 		cmocka_unit_test(renewing_changes_no_target),
+		cmocka_unit_test(a_role_without_targets_ends_the_channel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -436,6 +436,186 @@ a_root_without_our_keys_is_refused(void **state)
 	role_free(r);
 }
 
+/* ---- other online keys ---- */
+
+/* How many of the role's keys have signed, by the word of root. */
+static int
+count(const struct meta *root, const char *role, const struct buf *file)
+{
+	struct meta_claim *claim = NULL;
+	struct err e = { 0 };
+	int n;
+
+	assert_int_equal(meta_parse(buf_data(file), buf_len(file), &claim, &e), 0);
+	n = verify_count(root, role, claim, &e);
+	meta_claim_free(claim);
+	return n;
+}
+
+static void
+prepare_keys(const struct desk *d, struct key **snapshot, struct key **timestamp)
+{
+	struct buf first = BUF_INIT, again = BUF_INIT;
+	struct json *doc = NULL;
+	struct err e = { 0 };
+
+	assert_int_equal(signer_prepare_keys(d->signer, &first, &e), 0);
+	assert_int_equal(signer_prepare_keys(d->signer, &again, &e), 0);
+	assert_string_equal(buf_text(&first), buf_text(&again));
+	assert_int_equal(json_parse(buf_data(&first), buf_len(&first), GATE_SIGNED, &doc, &e), 0);
+	assert_int_equal(key_parse(json_member(json_top(doc), "snapshot"), NULL, snapshot, &e), 0);
+	assert_int_equal(key_parse(json_member(json_top(doc), "timestamp"), NULL, timestamp, &e),
+	    0);
+	json_free(doc);
+	buf_clear(&first);
+	buf_clear(&again);
+}
+
+/* Root version 2 with these online keys; *out is what readers of it believe. */
+static void
+make_root_with(const struct desk *d, const struct key *snapshot, const struct key *timestamp,
+    struct buf *file, struct meta **out)
+{
+	const struct role_signer signer = sign_signer(root_key);
+	struct meta_claim *claim = NULL;
+	struct role *r = NULL;
+	struct err e = { 0 };
+
+	assert_int_equal(role_new(META_ROOT, d->root, time(NULL), &r, &e), 0);
+	role_set_top(r, META_SNAPSHOT, &snapshot, 1, 1);
+	role_set_top(r, META_TIMESTAMP, &timestamp, 1, 1);
+	assert_int_equal(role_file(r, &signer, 1, file, &e), 0);
+	assert_int_equal(meta_parse(buf_data(file), buf_len(file), &claim, &e), 0);
+	assert_int_equal(verify_root_next(d->root, &claim, out, &e), 0);
+	role_free(r);
+}
+
+static void
+next_keys_come_into_use_with_the_root_that_names_them(void **state)
+{
+	struct desk *d = *state;
+	struct signer_switch sw = { 0 };
+	struct key *snapshot, *timestamp;
+	struct buf root = BUF_INIT;
+	struct meta *next = NULL;
+	struct err e = { 0 };
+	char path[120];
+
+	prepare_keys(d, &snapshot, &timestamp);
+	make_root_with(d, snapshot, timestamp, &root, &next);
+	if (advance(d, "root", &root, &sw, &e) == -1)
+		fail_msg("%s", e.text);
+	/* Who stands before the new root and who stands behind it believe the same files. */
+	assert_int_equal(count(d->root, "timestamp", &sw.timestamp), 1);
+	assert_int_equal(count(next, "timestamp", &sw.timestamp), 1);
+	assert_int_equal(count(d->root, "snapshot", &sw.snapshot), 1);
+	assert_int_equal(count(next, "snapshot", &sw.snapshot), 1);
+	publish(d, NULL, NULL, &sw);
+	signer_switch_clear(&sw);
+	/* The root is not there yet: the old keys go on. */
+	assert_int_equal(signer_resign(d->signer, &sw, &e), 0);
+	assert_int_equal(count(d->root, "timestamp", &sw.timestamp), 1);
+	signer_switch_clear(&sw);
+	write_role(d, "root", 2, &root);
+	assert_int_equal(signer_resign(d->signer, &sw, &e), 0);
+	assert_int_equal(count(d->root, "timestamp", &sw.timestamp), 0);
+	assert_int_equal(count(next, "timestamp", &sw.timestamp), 1);
+	signer_switch_clear(&sw);
+	(void)snprintf(path, sizeof(path), "%s/keys/timestamp.next.pem", d->dir);
+	assert_false(file_exists(AT_FDCWD, path));
+	signer_stop(d->signer);
+	d->signer = NULL;
+	if (signer_start(founded.program, d->dir, NULL, &d->signer, &e) == -1)
+		fail_msg("%s", e.text);
+	meta_free(next);
+	key_free(snapshot);
+	key_free(timestamp);
+	buf_clear(&root);
+}
+
+/* The hub stopped after the root was written, and after one key was put into place. */
+static void
+taking_next_keys_into_use_goes_on_after_a_crash(void **state)
+{
+	struct desk *d = *state;
+	struct signer_switch sw = { 0 };
+	struct key *snapshot, *timestamp;
+	struct buf root = BUF_INIT;
+	struct meta *next = NULL;
+	struct err e = { 0 };
+	char from[120], to[120];
+
+	prepare_keys(d, &snapshot, &timestamp);
+	make_root_with(d, snapshot, timestamp, &root, &next);
+	assert_int_equal(advance(d, "root", &root, &sw, &e), 0);
+	publish(d, NULL, NULL, &sw);
+	signer_switch_clear(&sw);
+	write_role(d, "root", 2, &root);
+	signer_stop(d->signer);
+	d->signer = NULL;
+	(void)snprintf(from, sizeof(from), "%s/keys/snapshot.next.pem", d->dir);
+	(void)snprintf(to, sizeof(to), "%s/keys/snapshot.pem", d->dir);
+	assert_int_equal(rename(from, to), 0);
+	if (signer_start(founded.program, d->dir, NULL, &d->signer, &e) == -1)
+		fail_msg("%s", e.text);
+	assert_int_equal(signer_resign(d->signer, &sw, &e), 0);
+	assert_int_equal(count(next, "timestamp", &sw.timestamp), 1);
+	signer_switch_clear(&sw);
+	meta_free(next);
+	key_free(snapshot);
+	key_free(timestamp);
+	buf_clear(&root);
+}
+
+static void
+after_a_restore_numbers_go_on_above(void **state)
+{
+	struct desk *d = *state;
+	struct signer_switch sw = { 0 };
+	struct buf old = BUF_INIT, b = BUF_INIT;
+	struct err e = { 0 };
+
+	assert_int_equal(file_load(d->metadata, "timestamp.json", LIMIT_TIMESTAMP_BYTES, &old, &e),
+	    0);
+	add_channel(d);
+	assert_int_equal(signer_resign(d->signer, &sw, &e), 0);
+	signer_switch_clear(&sw);
+	assert_int_equal(file_save(d->metadata, "timestamp.json", buf_data(&old), buf_len(&old),
+	                     0644, &e),
+	    0);
+	assert_int_equal(signer_resign(d->signer, &sw, &e), -1);
+	assert_int_equal(signer_recover(d->signer, 0, &sw, &e), -1);
+	assert_int_equal(e.class, ERR_BAD_INPUT);
+	assert_int_equal(signer_recover(d->signer, LIMIT_RECOVER_ABOVE + 1, &sw, &e), -1);
+	if (signer_recover(d->signer, 100, &sw, &e) == -1)
+		fail_msg("%s", e.text);
+	assert_int_equal(sw.snapshot_version, 101);
+	assert_int_equal(sw.timestamp_version, 101);
+	publish(d, NULL, NULL, &sw);
+	signer_switch_clear(&sw);
+	/* A role goes on at its next version, or right above; nowhere else. */
+	make_targets(d, targets_key, 50, &b);
+	expect_refusal(d, "targets", &b, ERR_CONFLICT, "version 2 of targets is wanted");
+	make_targets(d, targets_key, 102, &b);
+	expect_refusal(d, "targets", &b, ERR_CONFLICT, "version 2 of targets is wanted");
+	make_targets(d, targets_key, 101, &b);
+	assert_int_equal(advance(d, "targets", &b, &sw, &e), 0);
+	assert_int_equal(sw.snapshot_version, 102);
+	publish(d, "targets", &b, &sw);
+	signer_switch_clear(&sw);
+	buf_clear(&b);
+	make_targets(d, targets_key, 101, &b);
+	expect_refusal(d, "targets", &b, ERR_CONFLICT, "version 102 of targets is wanted");
+	/* A start reads the raised numbers. */
+	signer_stop(d->signer);
+	d->signer = NULL;
+	assert_int_equal(signer_start(founded.program, d->dir, NULL, &d->signer, &e), 0);
+	assert_int_equal(signer_resign(d->signer, &sw, &e), 0);
+	assert_int_equal(sw.timestamp_version, 103);
+	signer_switch_clear(&sw);
+	buf_clear(&old);
+}
+
 /* ---- certificates ---- */
 
 static X509 *
@@ -664,6 +844,9 @@ main(void)
 		DESK(a_number_is_never_signed_twice),
 		DESK(a_repository_that_went_back_is_refused),
 		DESK(a_next_root_is_judged_and_followed),
+		DESK(next_keys_come_into_use_with_the_root_that_names_them),
+		DESK(taking_next_keys_into_use_goes_on_after_a_crash),
+		DESK(after_a_restore_numbers_go_on_above),
 		DESK(a_killed_signer_is_started_again),
 		DESK(a_signer_that_cannot_start_says_why),
 		DESK(a_swapped_online_key_is_noticed),
