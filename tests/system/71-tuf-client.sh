@@ -97,7 +97,7 @@ is "$(version beijing.ip)" 2 "the role's new version"
 newest=$(version timestamp)
 cp "$T/one/metadata/timestamp.json" "$mirror/metadata/timestamp.json"
 exits 1 "a timestamp rolled back is refused" tuf refresh
-like "$err" 'untrusted: .*rollback' "and called by its name"
+like "$err" 'untrusted: timestamp: version [0-9]+ after version [0-9]+ was seen: a rollback' "and called so"
 is "$(version timestamp)" "$newest" "and the newer one kept"
 asked "nothing more was asked for" metadata/2.root.json metadata/timestamp.json
 rm "$mirror/metadata/timestamp.json"
