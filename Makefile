@@ -57,10 +57,12 @@ FAULT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/fault.c))
 WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
 	grep -oE '\b__wrap_[a-z0-9_]+' tests/unit/fault.c | sort -u | sed s/__wrap_//)))
 FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
-BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c))
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/load
 
-.PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint check fuzz soak \
-	bench demo courses deps bench-deps install uninstall format clean
+.PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint \
+	check fuzz soak \
+	bench bench-serve \
+	demo courses deps bench-deps install uninstall format clean
 all: $(CATALOG) $(DAEMON) $(CLIENT) $(PROGRAMS)
 
 $(B)/%.o: %.c Makefile
@@ -111,6 +113,9 @@ endif
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(CATALOG)
 	$(link) $(LIBS_catalog)
+# A client that loads a server; nothing of ours is in it.
+$(B)/tests/bench/load: $(B)/tests/bench/load.o
+	$(link) -lssl -lcrypto
 
 # What other people's tests of TUF clients are pointed at: docs/TESTING.md.
 $(B)/tests/interop/tuf-client: $(patsubst %.c,$(B)/%.o,$(wildcard tests/interop/*.c)) $(CATALOG)
@@ -178,6 +183,10 @@ soak:
 bench:
 	+@$(call built,release,all bench-programs courses)
 	@KEBAO_BIN=$(CURDIR)/build/release tests/bench/run.sh
+
+bench-serve: bench-deps
+	+@$(call built,release,all bench-programs)
+	@KEBAO_BIN=$(CURDIR)/build/release tests/bench/serve.sh
 
 # A hub, a publisher, recipients, all on this machine.
 demo:

@@ -57,6 +57,24 @@ put(struct log_line *l, const char *bytes, size_t len)
 	return true;
 }
 
+/* What stands for itself in a JSON string, of ASCII. */
+static bool
+is_plain(unsigned char ch)
+{
+	return ch >= 0x20 && ch < 0x7f && ch != '"' && ch != '\\';
+}
+
+/* How many such bytes text begins with; at most 64, so that a cut is near the end. */
+static size_t
+plain_run(const char *text)
+{
+	size_t n = 0;
+
+	while (n < 64 && is_plain((unsigned char)text[n]))
+		n++;
+	return n;
+}
+
 /* The inside of a JSON string: control characters and what is not UTF-8 are escaped. */
 static void
 put_escaped(struct log_line *l, const char *text)
@@ -68,8 +86,12 @@ put_escaped(struct log_line *l, const char *text)
 		unsigned char ch = (unsigned char)text[i];
 		bool fits;
 
-		n = utf8_char(text + i, len - i);
-		if (n == 0) {
+		n = plain_run(text + i);
+		if (n == 0)
+			n = utf8_char(text + i, len - i);
+		if (n > 0 && is_plain(ch)) {
+			fits = put(l, text + i, n);
+		} else if (n == 0) {
 			n = 1;
 			(void)snprintf(escape, sizeof(escape), "\\\\x%02x", ch);
 			fits = put(l, escape, 5);
@@ -105,25 +127,50 @@ put_key(struct log_line *l, const char *key)
 	return true;
 }
 
+/* "2026-11-25T08:00:00" of this second; kept per thread, since most lines share it with the last. */
+static const char *
+second_text(time_t s)
+{
+	static _Thread_local time_t at = -1;
+	static _Thread_local char text[20];
+	struct tm tm;
+
+	if (s == at)
+		return text;
+	if (gmtime_r(&s, &tm) == NULL ||
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		memcpy(text, "1970-01-01T00:00:00", sizeof(text));
+	at = s;
+	return text;
+}
+
 void
 log_begin(struct log_line *l, enum log_level level, const char *event)
 {
 	struct timespec ts;
-	struct tm tm;
-	int n;
+	char ms[5];
+	long n;
 
 	l->len = 0;
 	l->is_off = !log_is_on(level);
 	if (l->is_off)
 		return;
 	(void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail with this clock */
-	if (gmtime_r(&ts.tv_sec, &tm) == NULL)
-		memset(&tm, 0, sizeof(tm));
-	n = snprintf(l->text, sizeof(l->text),
-	    "{\"at\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\",\"level\":\"%s\",\"event\":\"%s\"",
-	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	    ts.tv_nsec / 1000000, level_names[level], event);
-	l->len = n < 0 ? 0 : (size_t)n;
+	n = ts.tv_nsec / 1000000;
+	ms[0] = '.';
+	ms[1] = (char)('0' + n / 100);
+	ms[2] = (char)('0' + n / 10 % 10);
+	ms[3] = (char)('0' + n % 10);
+	ms[4] = 'Z';
+	/* The line is empty: all of this fits. */
+	(void)put(l, "{\"at\":\"", 7);
+	(void)put(l, second_text(ts.tv_sec), 19);
+	(void)put(l, ms, sizeof(ms));
+	(void)put(l, "\",\"level\":\"", 11);
+	(void)put(l, level_names[level], strlen(level_names[level]));
+	(void)put(l, "\",\"event\":\"", 11);
+	(void)put(l, event, strlen(event));
+	(void)put(l, "\"", 1);
 }
 
 void
@@ -143,11 +190,16 @@ log_text(struct log_line *l, const char *key, const char *value)
 void
 log_number(struct log_line *l, const char *key, int64_t value)
 {
-	char digits[24];
-	int n = snprintf(digits, sizeof(digits), "%lld", (long long)value);
+	char digits[24], *at = digits + sizeof(digits);
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-	if (n > 0 && put_key(l, key))
-		(void)put(l, digits, (size_t)n); /* put_key left room */
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) != 0);
+	if (value < 0)
+		*--at = '-';
+	if (put_key(l, key))
+		(void)put(l, at, (size_t)(digits + sizeof(digits) - at)); /* put_key left room */
 }
 
 void

@@ -96,6 +96,17 @@ buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
 }
 
 int
+buf_add_number(struct buf *b, uint64_t v, struct err *e)
+{
+	char digits[20], *at = digits + sizeof(digits);
+
+	do
+		*--at = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	return buf_add(b, at, (size_t)(digits + sizeof(digits) - at), e);
+}
+
+int
 buf_add_u8(struct buf *b, uint8_t v, struct err *e)
 {
 	return buf_add(b, &v, 1, e);

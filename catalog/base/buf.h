@@ -31,6 +31,7 @@ int buf_add(struct buf *b, const void *bytes, size_t len, struct err *e);
 int buf_add_text(struct buf *b, const char *text, struct err *e);
 int buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+int buf_add_number(struct buf *b, uint64_t v, struct err *e); /* decimal digits */
 int buf_add_u8(struct buf *b, uint8_t v, struct err *e);
 int buf_add_u16le(struct buf *b, uint16_t v, struct err *e);
 int buf_add_u32le(struct buf *b, uint32_t v, struct err *e);

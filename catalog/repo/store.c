@@ -430,6 +430,43 @@ store_read(const struct store *s, const char *name, int *fd, uint64_t *size, str
 	return 0;
 }
 
+static void
+stamp_of(const struct stat *st, struct store_stamp *out)
+{
+	*out = (struct store_stamp){
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.changed_s = st->st_ctim.tv_sec,
+		.changed_ns = st->st_ctim.tv_nsec,
+	};
+}
+
+int
+store_stamp(int fd, struct store_stamp *out, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return err_errno(e, "cannot look at an object");
+	stamp_of(&st, out);
+	return 0;
+}
+
+bool
+store_is_same(const struct store *s, const char *name, const struct store_stamp *stamp)
+{
+	struct store_stamp now;
+	struct stat st;
+
+	/* A link in between leads to another file, or to the one that was opened without it. */
+	if (fstatat(s->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	stamp_of(&st, &now);
+	return now.dev == stamp->dev && now.ino == stamp->ino && now.size == stamp->size &&
+	    now.changed_s == stamp->changed_s && now.changed_ns == stamp->changed_ns;
+}
+
 int
 store_load(const struct store *s, const char *name, size_t max_bytes, struct buf *b,
     struct err *e)

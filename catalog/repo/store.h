@@ -66,6 +66,17 @@ int store_replace(struct store *s, const char *name, const void *bytes, size_t l
 int store_read(const struct store *s, const char *name, int *fd, uint64_t *size, struct err *e)
     __attribute__((warn_unused_result));
 
+/*
+ * Whether name still stands for the very file behind fd, unchanged since it was stamped.  Cheap, and
+ * never waits for a disk as long as fd is open (the kernel then holds the name, too).
+ */
+struct store_stamp {
+	uint64_t dev, ino, size;
+	int64_t changed_s, changed_ns;
+};
+int store_stamp(int fd, struct store_stamp *out, struct err *e) __attribute__((warn_unused_result));
+bool store_is_same(const struct store *s, const char *name, const struct store_stamp *stamp);
+
 /* Append a whole object to *b; ERR_BAD_INPUT where it is larger than max_bytes. */
 int store_load(const struct store *s, const char *name, size_t max_bytes, struct buf *b,
     struct err *e) __attribute__((warn_unused_result));

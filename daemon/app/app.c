@@ -14,6 +14,7 @@
 #include "catalog/repo/store.h"
 #include "daemon/app/context.h"
 #include "daemon/app/drafts.h"
+#include "daemon/app/hot.h"
 #include "daemon/app/layouts.h"
 #include "daemon/app/routes.h"
 #include "daemon/app/servercert.h"
@@ -72,6 +73,7 @@ make_parts(struct app *app, struct err *e)
 
 	if (access_new(app->state, &app->access, e) == -1 ||
 	    layouts_new(app->state, app->store, LAYOUTS_BYTES, &app->layouts, e) == -1 ||
+	    hot_new(app->store, &app->hot, e) == -1 ||
 	    uploads_new(&uploads, &app->uploads, e) == -1)
 		return -1;
 	switchover.layouts = app->layouts;
@@ -159,6 +161,7 @@ app_stop(struct app *app)
 	drafts_free(app->drafts);
 	switchover_free(app->switchover);
 	uploads_free(app->uploads);
+	hot_free(app->hot);
 	layouts_free(app->layouts);
 	access_free(app->access);
 	signer_stop(app->signer);

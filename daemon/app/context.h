@@ -15,6 +15,7 @@
 
 struct config;
 struct drafts;
+struct hot;
 struct layouts;
 struct server;
 struct signer;
@@ -33,6 +34,7 @@ struct app {
 	struct signer *signer;
 	struct access *access;
 	struct layouts *layouts;
+	struct hot *hot;
 	struct uploads *uploads;
 	struct switchover *switchover;
 	struct drafts *drafts;

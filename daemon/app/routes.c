@@ -11,7 +11,7 @@
 
 #define REPOSITORY(prefix) \
 	{ .method = METHOD_GET, .pattern = prefix "/{name...}", .run = ROUTE_IN_POOL, \
-		.handler = serve_repository }
+		.quick = serve_repository_hot, .handler = serve_repository }
 #define ASK(path, fn) \
 	{ .method = METHOD_GET, .pattern = path, .run = ROUTE_IN_POOL, .handler = fn }
 #define DROP(path, fn) \

@@ -6,6 +6,8 @@
 #ifndef KEBAO_DAEMON_APP_SERVE_H
 #define KEBAO_DAEMON_APP_SERVE_H
 
+#include <stdbool.h>
+
 #include "catalog/base/err.h"
 #include "daemon/http/exchange.h"
 
@@ -18,6 +20,7 @@ int serve_gate_channel(struct exchange *x, struct err *e); /* {channel}, to publ
 
 /* serve_repository.c: sections 2 and 3 */
 int serve_repository(struct exchange *x, struct err *e);
+bool serve_repository_hot(struct exchange *x); /* quick: see struct route */
 
 /* serve_bundle.c */
 int serve_bundle(struct exchange *x, struct err *e);

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The repository byte for byte, PROTOCOL.md section 2. */
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "catalog/base/digest.h"
-#include "catalog/base/file.h"
 #include "catalog/repo/objpath.h"
-#include "catalog/repo/store.h"
 #include "daemon/app/context.h"
+#include "daemon/app/hot.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
-
-#define ETAG_SIZE 96
-#define HASH_PIECE 16384u
 
 static const char *
 type_of(enum objpath_kind kind)
@@ -36,50 +27,6 @@ type_of(enum objpath_kind kind)
 	return "application/octet-stream";
 }
 
-/* The ETag of what may change: from its bytes. */
-static int
-etag_of_bytes(char *etag, int fd, uint64_t size, struct err *e)
-{
-	struct digest_stream *s = digest_new(DIGEST_SHA256, e);
-	char hex[DIGEST_HEX_LEN + 1];
-	uint8_t piece[HASH_PIECE];
-	struct digest d;
-	uint64_t off = 0;
-
-	if (s == NULL)
-		return -1;
-	while (off < size) {
-		size_t n = size - off < sizeof(piece) ? (size_t)(size - off) : sizeof(piece);
-
-		if (file_pread_all(fd, piece, n, off, e) == -1) {
-			digest_free(s);
-			return -1;
-		}
-		digest_add(s, piece, n);
-		off += n;
-	}
-	digest_finish(s, d.bytes);
-	digest_free(s);
-	digest_hex(hex, &d);
-	(void)snprintf(etag, ETAG_SIZE, "\"%.32s\"", hex);
-	return 0;
-}
-
-/* The ETag of what never changes: from its name. */
-static void
-etag_of_name(char *etag, const struct objpath *p)
-{
-	static const struct digest none;
-	char hex[DIGEST_HEX_LEN + 1];
-
-	if (!digest_equal(&p->hash, &none)) {
-		digest_hex(hex, &p->hash);
-		(void)snprintf(etag, ETAG_SIZE, "\"%.32s\"", hex);
-	} else
-		(void)snprintf(etag, ETAG_SIZE, "\"%llu.%d.%s\"", (unsigned long long)p->version,
-		    (int)p->kind, p->channel);
-}
-
 static const char *
 caching_of(const struct exchange *x, const struct objpath *p)
 {
@@ -92,26 +39,39 @@ caching_of(const struct exchange *x, const struct objpath *p)
 }
 
 static int
-send_file(struct exchange *x, const struct objpath *p, int fd, uint64_t size, struct err *e)
+send_object(struct exchange *x, struct hot_object *o, struct err *e)
 {
+	const struct reply_lease lease = { o, hot_give_back };
+	const struct reply_entity what = { .content_type = type_of(o->path.kind),
+		.length = o->size, .etag = o->etag, .cache_control = caching_of(x, &o->path) };
 	struct access_client *c = context_client(x);
-	char etag[ETAG_SIZE], view[REGISTRY_VIEW_HEX_LEN + 1];
-	struct reply_entity what = { .content_type = type_of(p->kind), .length = size,
-		.etag = etag, .cache_control = caching_of(x, p) };
+	char view[REGISTRY_VIEW_HEX_LEN + 1];
 
-	if (!objpath_is_mutable(p->kind))
-		etag_of_name(etag, p);
-	else if (etag_of_bytes(etag, fd, size, e) == -1)
-		goto fail;
-	if (p->kind == OBJPATH_TIMESTAMP) {
+	if (o->path.kind == OBJPATH_TIMESTAMP) {
 		registry_view(access_client_registry(c), &c->who, c->day, view);
-		if (reply_header(x, "Kebao-View", view, e) == -1)
-			goto fail;
+		if (reply_header(x, "Kebao-View", view, e) == -1) {
+			hot_give_back(o);
+			return -1;
+		}
 	}
-	return reply_object(x, fd, 0, &what, e);
-fail:
-	close(fd);
-	return -1;
+	return reply_lent(x, o->fd, &lease, &what, e);
+}
+
+bool
+serve_repository_hot(struct exchange *x)
+{
+	struct hot_object *o = hot_find(context_app(x)->hot, x->path + 1);
+	struct err e = { 0 };
+
+	if (o == NULL)
+		return false;
+	if (o->path.channel[0] != '\0' &&
+	    access_see(context_client(x), o->path.channel, &e) == -1) {
+		hot_give_back(o);
+		reply_problem(x, &e);
+	} else if (send_object(x, o, &e) == -1)
+		reply_problem(x, &e);
+	return true;
 }
 
 static int
@@ -126,9 +86,8 @@ may_read(struct access_client *c, const struct objpath *p, struct err *e)
 int
 serve_repository(struct exchange *x, struct err *e)
 {
+	struct hot_object *o;
 	struct objpath p;
-	uint64_t size;
-	int fd;
 
 	if (objpath_parse(&p, x->path + 1, e) == -1)
 		return access_absent(e);
@@ -136,7 +95,7 @@ serve_repository(struct exchange *x, struct err *e)
 		return -1;
 	if (p.kind == OBJPATH_BUNDLE)
 		return serve_bundle_tar(x, &p, e);
-	if (store_read(context_app(x)->store, x->path + 1, &fd, &size, e) == -1)
+	if (hot_open(context_app(x)->hot, x->path + 1, &p, &o, e) == -1)
 		return e->class == ERR_NOT_FOUND ? access_absent(e) : -1;
-	return send_file(x, &p, fd, size, e);
+	return send_object(x, o, e);
 }

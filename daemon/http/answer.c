@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OWN_HEADERS_BYTES 250u /* what answer_head() adds to the headers of the route */
+
 void
 answer_init(struct reply *r)
 {
@@ -15,8 +17,11 @@ answer_init(struct reply *r)
 void
 answer_drop(struct reply *r)
 {
-	if (r->fd != -1)
+	if (r->lease.release != NULL)
+		r->lease.release(r->lease.ctx);
+	else if (r->fd != -1)
 		(void)close(r->fd); /* only read from */
+	memset(&r->lease, 0, sizeof(r->lease));
 	r->fd = -1;
 	if (r->source.close != NULL)
 		r->source.close(r->source.ctx);
@@ -115,12 +120,17 @@ answer_head(const struct reply *r, bool is_http10, bool keep_alive, const char *
 		connection = "Connection: close\r\n";
 	else if (is_http10)
 		connection = "Connection: keep-alive\r\n";
-	if (buf_printf(out, e,
-	    "HTTP/1.1 %d %s\r\nDate: %s\r\n%sX-Content-Type-Options: nosniff\r\n",
-	    r->status, answer_reason(r->status), date, connection) == -1)
+	if (buf_reserve(out, buf_len(&r->headers) + OWN_HEADERS_BYTES, e) == -1 ||
+	    buf_add_text(out, "HTTP/1.1 ", e) == -1 ||
+	    buf_add_number(out, (uint64_t)r->status, e) == -1 ||
+	    buf_add_text(out, " ", e) == -1 ||
+	    buf_add_text(out, answer_reason(r->status), e) == -1 ||
+	    buf_add_text(out, "\r\nDate: ", e) == -1 || buf_add_text(out, date, e) == -1 ||
+	    buf_add_text(out, "\r\n", e) == -1 || buf_add_text(out, connection, e) == -1 ||
+	    buf_add_text(out, "X-Content-Type-Options: nosniff\r\n", e) == -1)
 		return -1;
-	if (r->has_length &&
-	    buf_printf(out, e, "Content-Length: %llu\r\n", (unsigned long long)r->length) == -1)
+	if (r->has_length && (buf_add_text(out, "Content-Length: ", e) == -1 ||
+	    buf_add_number(out, r->length, e) == -1 || buf_add_text(out, "\r\n", e) == -1))
 		return -1;
 	if (buf_add(out, buf_data(&r->headers), buf_len(&r->headers), e) == -1)
 		return -1;

@@ -31,7 +31,8 @@ struct reply {
 	bool has_length;     /* false: neither body nor Content-Length (204, 304) */
 	bool is_bodyless;    /* HEAD: the length is told, the bytes are not sent */
 	uint64_t off;
-	int fd;              /* owned; -1: none */
+	int fd;              /* -1: none; owned, unless lease.release is set */
+	struct reply_lease lease; /* of fd */
 	struct buf body;
 	struct buf headers;  /* lines, each with its CR LF */
 	size_t kept_headers; /* bytes of headers that before() added */

@@ -10,6 +10,8 @@
 #include "daemon/http/answer.h"
 #include "daemon/http/range.h"
 
+#define USUAL_HEADERS_BYTES 500u /* of one reply: asked for once instead of growing to it */
+
 bool
 reply_is_made(const struct exchange *x)
 {
@@ -20,7 +22,8 @@ int
 reply_header(struct exchange *x, const char *name, const char *value, struct err *e)
 {
 	struct buf *headers = &x->reply->headers;
-	size_t len = strlen(name) + strlen(value) + 4;
+	size_t name_len = strlen(name), value_len = strlen(value), len = name_len + value_len + 4;
+	char *at;
 
 	for (const char *p = value; *p != '\0'; p++)
 		if (*p < 0x20 || *p > 0x7e)
@@ -29,7 +32,16 @@ reply_header(struct exchange *x, const char *name, const char *value, struct err
 	if (buf_len(headers) + len > LIMIT_REPLY_HEADERS_BYTES)
 		return err_set(e, ERR_BAD_INPUT, "the headers of the reply pass %u bytes",
 		    LIMIT_REPLY_HEADERS_BYTES);
-	return buf_printf(headers, e, "%s: %s\r\n", name, value);
+	if (buf_len(headers) == 0 && buf_reserve(headers, USUAL_HEADERS_BYTES, e) == -1)
+		return -1;
+	at = (char *)buf_extend(headers, len, e);
+	if (at == NULL)
+		return -1;
+	memcpy(at, name, name_len);
+	memcpy(at + name_len, ": ", 2);
+	memcpy(at + name_len + 2, value, value_len);
+	memcpy(at + len - 2, "\r\n", 2);
+	return 0;
 }
 
 int
@@ -284,6 +296,26 @@ reply_object(struct exchange *x, int fd, uint64_t off, const struct reply_entity
 		return 0;
 	}
 	(void)close(fd); /* only read from */
+	return rc;
+}
+
+int
+reply_lent(struct exchange *x, int fd, const struct reply_lease *lease,
+    const struct reply_entity *what, struct err *e)
+{
+	struct reply *r = x->reply;
+	bool has_body = false;
+	int rc;
+
+	assert(!reply_is_made(x));
+	rc = reply_entity_head(x, what, true, &has_body, e);
+	if (rc == 0 && has_body) {
+		r->kind = REPLY_FILE;
+		r->fd = fd;
+		r->lease = *lease;
+		return 0;
+	}
+	lease->release(lease->ctx);
 	return rc;
 }
 

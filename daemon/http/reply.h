@@ -61,6 +61,17 @@ int reply_object(struct exchange *x, int fd, uint64_t off, const struct reply_en
     struct err *e);
 
 /*
+ * The same with the file as a whole, which stays somebody else's: release(ctx) runs exactly once,
+ * in any thread, when the reply has no more use for fd; at once where no body is to be sent.
+ */
+struct reply_lease {
+	void *ctx;
+	void (*release)(void *ctx);
+};
+int reply_lent(struct exchange *x, int fd, const struct reply_lease *lease,
+    const struct reply_entity *what, struct err *e);
+
+/*
  * A body that is computed.  read() runs in a pool thread: fill out with up to
  * room bytes of the entity from offset off, *n > 0 (0 is treated as a
  * failure).  Offsets only grow by what was given, and begin anywhere when

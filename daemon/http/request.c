@@ -137,6 +137,8 @@ begin_route(struct conn *c)
 		return refuse(c, 413, ERR_BAD_INPUT, "this request has no body");
 	if (x->body_bytes > route->max_body_bytes)
 		return refuse(c, 413, ERR_BAD_INPUT, "the body is larger than this path allows");
+	if (c->body_left == 0 && route->quick != NULL && route->quick(x))
+		return send_begin(c);
 	if (c->body_left == 0)
 		return conn_call(c, CALL_BEGIN | CALL_HANDLER | CALL_FINISH);
 	if (route->begin != NULL)

@@ -11,6 +11,7 @@
  *
  * Order of the calls for one request:
  *   before(x)            loop; identify the client; on every request, matched or not
+ *   route->quick(x)      loop; answers what needs no waiting, or answers nothing
  *   route->begin(x)      before the body is read and before 100 Continue; may refuse
  *   route->sink(x, ...)  STREAM only: the body, in order, in pieces
  *   route->handler(x)    the whole body is there
@@ -51,6 +52,9 @@ struct route {
 	enum route_run run;
 	enum route_body body;        /* STREAM needs one of the pools */
 	uint64_t max_body_bytes;     /* more is refused with 413 before 100 Continue */
+	/* May be NULL.  Requests without a body, on the loop whatever run says, so it never waits: true
+	 * with a reply made, or false and the request goes its usual way. */
+	bool (*quick)(struct exchange *x);
 	int (*begin)(struct exchange *x, struct err *e); /* may be NULL */
 	int (*sink)(struct exchange *x, const void *bytes, size_t len, struct err *e);
 	int (*handler)(struct exchange *x, struct err *e);

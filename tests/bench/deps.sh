@@ -11,6 +11,7 @@ peers() {
 rsync     updates of a folder, by rolling checksums
 libpopt0  a library of rsync
 xdelta3   the smallest difference between two archives
+nginx     serves files over TLS
 END
 }
 

@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make bench-serve`: kebaod beside nginx on this machine: the same files, the same certificate (P-256), TLS 1.3 with the
+# same cipher, one worker each, servers on processor 0 and the load on processor 1.  Prints `name value unit` lines;
+# ratio lines are serve.<row>.<what>.vs_nginx, the median of alternating pairs, followed by the spread (smallest and
+# largest pair).  Both write an access log.
+#
+#	PAIRS      pairs of runs per row (7)
+#	SECONDS_A_RUN  (2)
+#	ROWS       only rows whose name matches this regular expression
+#	CIPHERS    TLS 1.3 suites to measure, the first one with all rows (TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
+. "$(dirname "$0")/../system/lib.sh"
+
+PAIRS=${PAIRS:-7}
+RUN_SECONDS=${SECONDS_A_RUN:-2}
+ROWS=${ROWS:-.}
+read -ra CIPHERS <<<"${CIPHERS:-TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384}"
+NGINX=$ROOT/build/peers/root/usr/sbin/nginx
+LOAD=$KEBAO_BIN/tests/bench/load
+[ -x "$NGINX" ] || bail "no nginx: make bench-deps"
+[ "$(nproc)" -ge 2 ] || bail "two processors are needed: one for the server, one for the load"
+say() { printf '%s %s %s\n' "$@"; }
+
+# --- the two servers -------------------------------------------------------------------
+
+world >/dev/null
+hub_stop
+hub_conf 'workers = 1' 'max_connections = 12000' 'max_connections_per_address = 12000'
+"${AS_USER[@]}" taskset -c 0 "$BIN/kebaod" --config "$CONF" >"$T/hub.log" 2>&1 </dev/null &
+HUB_PID=$!
+PIDS+=("$HUB_PID")
+wait_for "the hub" hub_is_up || bail "no hub"
+{ kb admin hub channel add bench --publisher beijing --audience public --title-zh bench \
+	--publisher-key "$T/bj.pub" --targets-key "$OFFLINE/targets.pem" --passphrase-file "$PASS"; } >/dev/null ||
+	bail "no channel"
+
+# Objects of any content under names of packs; nobody reads them as packs here.
+object() { # SIZE NUMBER: its path
+	local hash path
+	hash=$(printf '%s %s' "$1" "$2" | sha256sum | cut -c1-64)
+	path=packs/bench/${hash:0:2}/$hash.pack
+	as_user mkdir -p "$HUB/repo/packs/bench/${hash:0:2}"
+	head -c "$1" /dev/urandom | as_user tee "$HUB/repo/$path" >/dev/null
+	echo "/$path"
+}
+for i in $(seq 64); do object 4096 "$i"; done >"$T/4k"
+for i in $(seq 64); do object 65536 "$i"; done >"$T/64k"
+for i in $(seq 8); do object 1048576 "$i"; done >"$T/1m"
+object 1073741824 1 >"$T/1g"
+
+PORT_NGINX=$(free_port)
+mkdir -p "$T/nginx"
+cp "$HUB/keys/server.pem" "$HUB/keys/server.key" "$HUB/keys/ca.pem" "$T/nginx/"
+cat >"$T/nginx/nginx.conf" <<END
+daemon off;
+worker_processes 1;
+pid $T/nginx/pid;
+error_log $T/nginx/error.log;
+events { worker_connections 16000; }
+worker_rlimit_nofile 40000;
+http {
+	sendfile on; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 75;
+	types { } default_type application/octet-stream;
+	access_log $T/nginx/access.log;
+	client_body_temp_path $T/nginx/b; proxy_temp_path $T/nginx/p; fastcgi_temp_path $T/nginx/f;
+	uwsgi_temp_path $T/nginx/u; scgi_temp_path $T/nginx/s;
+	server {
+		listen 127.0.0.1:$PORT_NGINX ssl;
+		ssl_certificate $T/nginx/server.pem; ssl_certificate_key $T/nginx/server.key;
+		ssl_client_certificate $T/nginx/ca.pem; ssl_verify_client optional;
+		ssl_protocols TLSv1.3; ssl_session_cache off; ssl_ecdh_curve X25519:prime256v1;
+		root $HUB/repo;
+	}
+}
+END
+[ "$(id -u)" != 0 ] || sed -i '1i user nobody nogroup;' "$T/nginx/nginx.conf"
+ulimit -n 40000 2>/dev/null
+taskset -c 0 "$NGINX" -e "$T/nginx/error.log" -p "$T/nginx/" -c "$T/nginx/nginx.conf" >"$T/nginx.log" 2>&1 </dev/null &
+NGINX_PID=$!
+PIDS+=("$NGINX_PID")
+nginx_is_up() { curl -ks --max-time 5 -o /dev/null "https://127.0.0.1:$PORT_NGINX$(head -n 1 "$T/4k")"; }
+wait_for nginx nginx_is_up || bail "no nginx"
+# The worker is the one child of the master.
+NGINX_WORKER=$(cat "/proc/$NGINX_PID/task/$NGINX_PID/children")
+NGINX_WORKER=${NGINX_WORKER// /}
+
+# --- measuring -------------------------------------------------------------------------
+
+# measure ours|nginx ARG...: "requests/s bytes/s cpu_us_per_request cpu_ms_per_GiB p99_us load_busy"
+measure() {
+	local who=$1 port pid
+	shift
+	if [ "$who" = ours ]; then port=$PORT pid=$HUB_PID; else port=$PORT_NGINX pid=$NGINX_WORKER; fi
+	taskset -c 1 "$LOAD" --host 127.0.0.1 --port "$port" --server-pid "$pid" --seconds "$RUN_SECONDS" "$@" \
+		>"$T/load.out" 2>"$T/load.err" || bail "load on $who: $(cat "$T/load.out" "$T/load.err")"
+	awk '{ for (i = 1; i <= NF; i++) { split($i, a, "="); v[a[1]] = a[2] }
+		s = v["seconds"]; r = v["requests"]; b = v["bytes"]; c = v["server_cpu_s"]
+		printf "%.1f %.0f %.3f %.2f %d %.3f\n", r / s, b / s, c * 1e6 / r, (b > 0 ? c * 1e3 * 1073741824 / b : 0),
+			v["p99_us"], v["own_cpu_s"] / s }' "$T/load.out"
+}
+
+# column FILE N: that column, a number a line
+column() { awk -v n="$2" '{ print $n }' "$1"; }
+median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+# ratio COLUMN: ours by nginx, pair by pair: "median smallest largest"
+ratio() {
+	paste <(column "$T/ours" "$1") <(column "$T/nginx.out" "$1") |
+		awk '{ printf "%.4f\n", ($2 > 0 ? $1 / $2 : 0) }' | sort -g |
+		awk '{ v[NR] = $1 } END { m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2; print m, v[1], v[NR] }'
+}
+# tell ROW WHAT COLUMN UNIT
+tell() {
+	local m lo hi
+	say "serve.$1.$2.kebaod" "$(column "$T/ours" "$3" | median)" "$4"
+	say "serve.$1.$2.nginx" "$(column "$T/nginx.out" "$3" | median)" "$4"
+	read -r m lo hi <<<"$(ratio "$3")"
+	printf 'serve.%s.%s.vs_nginx %s ratio (%s..%s)\n' "$1" "$2" "$m" "$lo" "$hi"
+}
+
+# row NAME KIND ARG...: KIND bulk, small or new
+row() {
+	local name=$1 kind=$2 i
+	shift 2
+	printf '%s' "$name" | grep -qE "$ROWS" || return 0
+	: >"$T/ours" && : >"$T/nginx.out"
+	measure ours "$@" >/dev/null # what is cold becomes warm
+	measure nginx "$@" >/dev/null
+	for i in $(seq "$PAIRS"); do
+		if [ $((i % 2)) = 1 ]; then
+			measure ours "$@" >>"$T/ours" && measure nginx "$@" >>"$T/nginx.out"
+		else
+			measure nginx "$@" >>"$T/nginx.out" && measure ours "$@" >>"$T/ours"
+		fi
+	done
+	case $kind in
+	bulk)
+		tell "$name" throughput 2 B/s
+		tell "$name" cpu 4 ms/GiB
+		;;
+	small)
+		tell "$name" requests 1 1/s
+		tell "$name" cpu 3 us/request
+		tell "$name" p99 5 us
+		;;
+	new)
+		tell "$name" handshakes 1 1/s
+		tell "$name" cpu 3 us/handshake
+		;;
+	esac
+	for who in ours nginx.out; do
+		awk -v n="$name" -v w="${who%.out}" '{ s += $6 } END { if (s / NR > 0.95)
+			printf "# %s: the load itself was busy (%.0f %%) on %s: judge by cpu\n", n, s / NR * 100, w }' "$T/$who"
+	done
+}
+
+# memory NAME COUNT: resident bytes per idle connection
+resident() { awk '/^(RssAnon|RssShmem):/ { n += $2 } END { print n * 1024 }' "/proc/$1/status"; }
+memory() {
+	local name=$1 count=$2 who port pid before
+	printf '%s' "$name" | grep -qE "$ROWS" || return 0
+	for who in kebaod nginx; do
+		if [ "$who" = kebaod ]; then port=$PORT pid=$HUB_PID; else port=$PORT_NGINX pid=$NGINX_WORKER; fi
+		before=$(resident "$pid")
+		mkfifo "$T/hold.$who"
+		"$LOAD" --host 127.0.0.1 --port "$port" --connections "$count" --paths "$T/4k" --idle \
+			>"$T/idle.out" 2>&1 <"$T/hold.$who" &
+		local idle=$!
+		PIDS+=("$idle")
+		exec 8>"$T/hold.$who"
+		wait_for "$count idle connections at $who" grep -q requests= "$T/idle.out" || bail "idle: $(cat "$T/idle.out")"
+		printf -v "per_$who" '%d' $((($(resident "$pid") - before) / count))
+		exec 8>&-
+		wait "$idle" || bail "idle: $(cat "$T/idle.out")"
+		rm "$T/hold.$who"
+	done
+	# shellcheck disable=SC2154  # printf -v
+	say "serve.$name.memory.kebaod" "$per_kebaod" B/connection
+	say "serve.$name.memory.nginx" "$per_nginx" B/connection
+	say "serve.$name.memory.vs_nginx" "$(awk -v a="$per_kebaod" -v b="$per_nginx" 'BEGIN { printf "%.4f", a / b }')" ratio
+}
+
+say machine.cores "$(nproc)" cores
+taskset -c 0 openssl speed -seconds 1 -evp aes-128-gcm -bytes 16384 2>/dev/null |
+	awk '/^AES-128-GCM/ { sub(/k$/, "", $2); printf "machine.aes128gcm_16k %.0f B/s\n", $2 * 1000 }'
+taskset -c 0 openssl speed -seconds 1 ecdsap256 2>/dev/null |
+	awk '/nistp256/ { printf "machine.ecdsap256_sign %s 1/s\n", $(NF - 1) }'
+memory idle_2000 2000
+memory idle_10000 10000
+for cipher in "${CIPHERS[@]}"; do
+	tag=
+	[ "$cipher" = "${CIPHERS[0]}" ] || tag=_aes256
+	row "4k$tag" small --cipher "$cipher" --paths "$T/4k" --connections 64
+	row "64k$tag" small --cipher "$cipher" --paths "$T/64k" --connections 64
+	row "1m_64$tag" bulk --cipher "$cipher" --paths "$T/1m" --connections 64
+	row "1g_1$tag" bulk --cipher "$cipher" --paths "$T/1g" --connections 1 --range 67108864 --size 1073741824
+	row "1g_64$tag" bulk --cipher "$cipher" --paths "$T/1g" --connections 64 --range 16777216 --size 1073741824
+done
+row new new --paths "$T/4k" --connections 16 --new
+CERT=$T/home/sc/.config/kebao # found below
+exit 0
