@@ -127,7 +127,7 @@ put_key(struct log_line *l, const char *key)
 	return true;
 }
 
-/* "2026-11-25T08:00:00" of this second; kept per thread, since most lines share it with the last. */
+/* "2026-11-25T08:00:00" of this second; kept per thread: most lines share it with the last. */
 static const char *
 second_text(time_t s)
 {

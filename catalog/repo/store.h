@@ -67,8 +67,8 @@ int store_read(const struct store *s, const char *name, int *fd, uint64_t *size,
     __attribute__((warn_unused_result));
 
 /*
- * Whether name still stands for the very file behind fd, unchanged since it was stamped.  Cheap, and
- * never waits for a disk as long as fd is open (the kernel then holds the name, too).
+ * Whether name still stands for the very file behind fd, unchanged since it was stamped.  Cheap,
+ * and never waits for a disk as long as fd is open (the kernel then holds the name, too).
  */
 struct store_stamp {
 	uint64_t dev, ino, size;

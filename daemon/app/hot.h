@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects of the repository that were asked for lately, kept open: what is hot is answered on the
- * loop, without a thread and without opening anything.  An object is given only while its name still
- * stands for the file that is open (store_is_same()).  Bounded by a number of descriptors.  Any thread.
+ * Objects of the repository that were asked for lately, kept open: what is hot is answered on
+ * the loop, without a thread and without opening anything.  An object is given only while its
+ * name still stands for the file that is open (store_is_same()).  Bounded by a number of
+ * descriptors.  Any thread.
  */
 #ifndef KEBAO_DAEMON_APP_HOT_H
 #define KEBAO_DAEMON_APP_HOT_H
@@ -35,7 +36,7 @@ void hot_free(struct hot *h);
 /* Never waits; NULL where the object is not kept, or not as it is kept. */
 struct hot_object *hot_find(struct hot *h, const char *name);
 
-/* Waits on the disk: open (name is the one of *path), make the ETag, keep.  Errors of store_read(). */
+/* Waits on the disk: open (name is that of *path), make the ETag, keep.  As store_read(). */
 int hot_open(struct hot *h, const char *name, const struct objpath *path,
     struct hot_object **out, struct err *e) __attribute__((warn_unused_result));
 

@@ -52,8 +52,8 @@ struct route {
 	enum route_run run;
 	enum route_body body;        /* STREAM needs one of the pools */
 	uint64_t max_body_bytes;     /* more is refused with 413 before 100 Continue */
-	/* May be NULL.  Requests without a body, on the loop whatever run says, so it never waits: true
-	 * with a reply made, or false and the request goes its usual way. */
+	/* May be NULL.  Requests without a body, on the loop whatever run says, so it never
+	 * waits: true with a reply made, or false and the request goes its usual way. */
 	bool (*quick)(struct exchange *x);
 	int (*begin)(struct exchange *x, struct err *e); /* may be NULL */
 	int (*sink)(struct exchange *x, const void *bytes, size_t len, struct err *e);

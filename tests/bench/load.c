@@ -362,7 +362,8 @@ run(struct load *l, struct client *c)
 				    HEAD_BYTES - 1 - c->head_len, &n);
 			else
 				rc = SSL_read_ex(c->ssl, bulk,
-				    c->body_left < BULK_BYTES ? (size_t)c->body_left : BULK_BYTES, &n);
+				    c->body_left < BULK_BYTES ? (size_t)c->body_left
+				                              : BULK_BYTES, &n);
 			if (rc != 1) {
 				if (wait_for(l, c, rc))
 					return;

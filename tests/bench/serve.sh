@@ -11,6 +11,7 @@
 #	ROWS       only rows whose name matches this regular expression
 #	CIPHERS    TLS 1.3 suites to measure, the first one with all rows (TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
 . "$(dirname "$0")/../system/lib.sh"
+. "$(dirname "$0")/../system/wire.sh"
 
 PAIRS=${PAIRS:-7}
 RUN_SECONDS=${SECONDS_A_RUN:-2}
@@ -34,6 +35,7 @@ wait_for "the hub" hub_is_up || bail "no hub"
 { kb admin hub channel add bench --publisher beijing --audience public --title-zh bench \
 	--publisher-key "$T/bj.pub" --targets-key "$OFFLINE/targets.pem" --passphrase-file "$PASS"; } >/dev/null ||
 	bail "no channel"
+{ wire_ca && wire_enrol member sichuan; } || bail "no client certificate"
 
 # Objects of any content under names of packs; nobody reads them as packs here.
 object() { # SIZE NUMBER: its path
@@ -157,7 +159,7 @@ row() {
 # memory NAME COUNT: resident bytes per idle connection
 resident() { awk '/^(RssAnon|RssShmem):/ { n += $2 } END { print n * 1024 }' "/proc/$1/status"; }
 memory() {
-	local name=$1 count=$2 who port pid before
+	local name=$1 count=$2 who port pid before per_kebaod per_nginx
 	printf '%s' "$name" | grep -qE "$ROWS" || return 0
 	for who in kebaod nginx; do
 		if [ "$who" = kebaod ]; then port=$PORT pid=$HUB_PID; else port=$PORT_NGINX pid=$NGINX_WORKER; fi
@@ -174,7 +176,6 @@ memory() {
 		wait "$idle" || bail "idle: $(cat "$T/idle.out")"
 		rm "$T/hold.$who"
 	done
-	# shellcheck disable=SC2154  # printf -v
 	say "serve.$name.memory.kebaod" "$per_kebaod" B/connection
 	say "serve.$name.memory.nginx" "$per_nginx" B/connection
 	say "serve.$name.memory.vs_nginx" "$(awk -v a="$per_kebaod" -v b="$per_nginx" 'BEGIN { printf "%.4f", a / b }')" ratio
@@ -197,5 +198,4 @@ for cipher in "${CIPHERS[@]}"; do
 	row "1g_64$tag" bulk --cipher "$cipher" --paths "$T/1g" --connections 64 --range 16777216 --size 1073741824
 done
 row new new --paths "$T/4k" --connections 16 --new
-CERT=$T/home/sc/.config/kebao # found below
-exit 0
+row new_with_certificate new --paths "$T/4k" --connections 16 --new --cert "$T/member.crt" --key "$T/member.key"
