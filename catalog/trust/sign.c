@@ -19,6 +19,9 @@
 #define SCRYPT_N (1u << 14)
 #define SCRYPT_R 8
 #define SCRYPT_P 5
+#define RANDOM_N (1u << 10) /* there is nothing to guess: see sign_is_random() */
+#define RANDOM_P 1
+#define RANDOM_DIGITS 32u
 #define SCRYPT_P_MAX 64 /* of a foreign file: beyond it, opening would take minutes */
 #define PEM_MAX_BYTES 16384
 
@@ -124,6 +127,23 @@ sign_free(struct sign_key *k)
 	free(k);
 }
 
+bool
+sign_is_random(const struct sign_passphrase *pass)
+{
+	const char *text = pass->bytes;
+
+	for (size_t i = 0; i < pass->len; i++)
+		if (!((text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f')))
+			return false;
+	return pass->len >= RANDOM_DIGITS;
+}
+
+uint64_t
+sign_scrypt_n(const struct sign_passphrase *pass)
+{
+	return sign_is_random(pass) ? RANDOM_N : SCRYPT_N;
+}
+
 /* The encrypted form; the caller frees it. */
 static X509_SIG *
 encrypt(EVP_PKEY *pkey, const struct sign_passphrase *pass)
@@ -134,7 +154,8 @@ encrypt(EVP_PKEY *pkey, const struct sign_passphrase *pass)
 
 	if (plain == NULL)
 		goto out;
-	how = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, SCRYPT_N, SCRYPT_R, SCRYPT_P);
+	how = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, sign_scrypt_n(pass), SCRYPT_R,
+	    sign_is_random(pass) ? RANDOM_P : SCRYPT_P);
 	if (how == NULL)
 		goto out;
 	sealed = PKCS8_set0_pbe(pass->bytes, (int)pass->len, plain, how);
@@ -185,45 +206,48 @@ out:
 	return rc;
 }
 
-static bool
-is_scrypt_within_limits(const X509_ALGOR *how)
+/* The cost N, or 0 where it is none that we write or stronger. */
+static uint64_t
+cost_of(const X509_ALGOR *how)
 {
 	SCRYPT_PARAMS *p = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(SCRYPT_PARAMS),
 	    how->parameter);
-	uint64_t n, parallel;
+	uint64_t n = 0, parallel = 0;
 	bool good;
 
-	good = p != NULL && ASN1_INTEGER_get_uint64(&n, p->costParameter) == 1 && n >= SCRYPT_N &&
+	good = p != NULL && ASN1_INTEGER_get_uint64(&n, p->costParameter) == 1 &&
+	    (n >= SCRYPT_N || n == RANDOM_N) &&
 	    ASN1_INTEGER_get_uint64(&parallel, p->parallelizationParameter) == 1 &&
 	    parallel <= SCRYPT_P_MAX;
 	SCRYPT_PARAMS_free(p);
-	return good;
+	return good ? n : 0;
 }
 
-/* Whether a sealed key is of our one form. */
+/* Whether a sealed key is of our form, and strong enough for this passphrase. */
 static int
-check_method(const X509_SIG *sealed, struct err *e)
+check_method(const X509_SIG *sealed, const struct sign_passphrase *pass, struct err *e)
 {
 	const X509_ALGOR *how;
 	PBE2PARAM *params = NULL;
-	bool good = false;
+	uint64_t n = 0;
 
 	X509_SIG_get0(sealed, &how, NULL);
 	if (OBJ_obj2nid(how->algorithm) == NID_pbes2)
 		params = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), how->parameter);
-	if (params != NULL)
-		good = OBJ_obj2nid(params->keyfunc->algorithm) == NID_id_scrypt &&
-		    OBJ_obj2nid(params->encryption->algorithm) == NID_aes_256_cbc &&
-		    is_scrypt_within_limits(params->keyfunc);
+	if (params != NULL && OBJ_obj2nid(params->keyfunc->algorithm) == NID_id_scrypt &&
+	    OBJ_obj2nid(params->encryption->algorithm) == NID_aes_256_cbc)
+		n = cost_of(params->keyfunc);
 	PBE2PARAM_free(params);
 	ERR_clear_error();
-	if (!good)
+	if (n == 0)
 		return err_set(e, ERR_BAD_INPUT,
 		    "the private key is encrypted by another method than scrypt and AES-256-CBC");
+	if (n < sign_scrypt_n(pass)) /* the right one is random */
+		return err_set(e, ERR_DENIED, "wrong passphrase");
 	return 0;
 }
 
-/* DER to a sealed key of our form. */
+/* DER to a sealed key. */
 static int
 sealed_of_der(const uint8_t *der, long len, X509_SIG **out, struct err *e)
 {
@@ -232,10 +256,6 @@ sealed_of_der(const uint8_t *der, long len, X509_SIG **out, struct err *e)
 	if (sealed == NULL) {
 		ERR_clear_error();
 		return err_set(e, ERR_BAD_INPUT, "not an encrypted private key (PKCS#8)");
-	}
-	if (check_method(sealed, e) == -1) {
-		X509_SIG_free(sealed);
-		return -1;
 	}
 	*out = sealed;
 	return 0;
@@ -290,9 +310,12 @@ static int
 unseal(const X509_SIG *sealed, const struct sign_passphrase *pass, EVP_PKEY **out,
     struct err *e)
 {
-	PKCS8_PRIV_KEY_INFO *plain = PKCS8_decrypt(sealed, pass->bytes, (int)pass->len);
+	PKCS8_PRIV_KEY_INFO *plain;
 	EVP_PKEY *pkey;
 
+	if (check_method(sealed, pass, e) == -1)
+		return -1;
+	plain = PKCS8_decrypt(sealed, pass->bytes, (int)pass->len);
 	ERR_clear_error();
 	if (plain == NULL)
 		return err_set(e, ERR_DENIED, "wrong passphrase");

@@ -9,7 +9,9 @@
 #ifndef KEBAO_CATALOG_TRUST_SIGN_H
 #define KEBAO_CATALOG_TRUST_SIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "catalog/base/buf.h"
 #include "catalog/base/err.h"
@@ -30,6 +32,14 @@ struct sign_passphrase {
 	const void *bytes;
 	size_t len; /* at least 1 */
 };
+
+/*
+ * Whether the passphrase is 32 or more lower-case hexadecimal digits and nothing else: made by a
+ * machine, 128 bits or more, so a slow derivation would protect nothing and cost every start.
+ */
+bool sign_is_random(const struct sign_passphrase *pass);
+/* The cost N of scrypt for a key under this passphrase: what we write, and the least we read. */
+uint64_t sign_scrypt_n(const struct sign_passphrase *pass);
 
 int sign_generate(enum sign_kind kind, struct sign_key **out, struct err *e)
     __attribute__((warn_unused_result));

@@ -13,9 +13,9 @@
 #include <time.h>
 
 #include "catalog/base/hex.h"
+#include "catalog/trust/sign.h"
 
-/* scrypt as OpenSSL's own tools use it: 16 MiB and 50 ms for each guess. */
-#define SCRYPT_N 16384
+/* scrypt with the N of signing keys: 16 MiB and 50 ms a guess where there is something to guess. */
 #define SCRYPT_R 8
 #define SCRYPT_P 1
 
@@ -43,8 +43,9 @@ static int
 encrypt_key(EVP_PKEY *key, const char *passphrase, struct buf *out, struct err *e)
 {
 	PKCS8_PRIV_KEY_INFO *plain = EVP_PKEY2PKCS8(key);
-	X509_ALGOR *how = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 16, NULL, SCRYPT_N,
-	    SCRYPT_R, SCRYPT_P);
+	const struct sign_passphrase pass = { passphrase, strlen(passphrase) };
+	X509_ALGOR *how = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 16, NULL,
+	    sign_scrypt_n(&pass), SCRYPT_R, SCRYPT_P);
 	BIO *bio = BIO_new(BIO_s_mem());
 	X509_SIG *sealed = NULL;
 	int rc = -1;

@@ -162,7 +162,7 @@ passphrase_make(struct buf *out, struct err *e)
 		(void)err_errno(e, "random numbers");
 		goto out;
 	}
-	hex_base32_encode(text, random, sizeof(random));
+	hex_encode(text, random, sizeof(random));
 	rc = buf_add_text(out, text, e);
 out:
 	explicit_bzero(random, sizeof(random));

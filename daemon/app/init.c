@@ -29,7 +29,7 @@
 #include "daemon/signer/talk.h"
 
 #define DAY_SECONDS 86400
-#define PASSPHRASE_LEN 20 /* random bytes: 160 bits, 32 characters */
+#define PASSPHRASE_LEN 20 /* random bytes; in this form sign_is_random() knows them */
 
 /* ---- a directory that is empty, or becomes so again ---- */
 
@@ -123,7 +123,7 @@ static int
 make_passphrase(const struct init_options *o, int keys_fd, struct buf *out, struct err *e)
 {
 	uint8_t bytes[PASSPHRASE_LEN];
-	char text[2 * PASSPHRASE_LEN + 1]; /* base32 is shorter */
+	char text[2 * PASSPHRASE_LEN + 1];
 	int rc = -1;
 
 	if (o->online_passphrase != NULL) {
@@ -135,7 +135,7 @@ make_passphrase(const struct init_options *o, int keys_fd, struct buf *out, stru
 	} else {
 		if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 			return err_errno(e, "no random bytes from the kernel");
-		hex_base32_encode(text, bytes, sizeof(bytes));
+		hex_encode(text, bytes, sizeof(bytes));
 		if (buf_add_text(out, text, e) == -1)
 			return -1;
 	}

@@ -199,6 +199,35 @@ other_forms_of_private_keys_are_refused(void **state)
 }
 
 static void
+a_random_passphrase_needs_no_slow_derivation(void **state)
+{
+	static const char digits[] = "00112233445566778899aabbccddeeff";
+	const struct sign_passphrase random = { digits, 32 }, short_one = { digits, 31 },
+		upper = { "00112233445566778899AABBCCDDEEFF", 32 };
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	struct sign_key *k = NULL, *again = NULL;
+	struct buf pem = BUF_INIT;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_true(sign_is_random(&random));
+	assert_false(sign_is_random(&short_one));
+	assert_false(sign_is_random(&upper));
+	assert_true(sign_scrypt_n(&random) < sign_scrypt_n(&short_one));
+	assert_int_equal(sign_generate(SIGN_ED25519, &k, &e), 0);
+	assert_int_equal(sign_encode(k, &random, &pem, &e), 0);
+	assert_int_equal(sign_parse(buf_data(&pem), buf_len(&pem), &random, &again, &e), 0);
+	sign_free(again);
+	/* One that people choose may not open such a file, even where it is the right one. */
+	refused(&pem, &right, ERR_DENIED, "wrong passphrase");
+	seal(pkey, scrypt(EVP_aes_256_cbc(), 1 << 10, 1), &pem); /* under PASS */
+	refused(&pem, &right, ERR_DENIED, "wrong passphrase");
+	EVP_PKEY_free(pkey);
+	sign_free(k);
+	buf_clear(&pem);
+}
+
+static void
 keys_we_do_not_sign_with_are_refused(void **state)
 {
 	EVP_PKEY *pkey = EVP_EC_gen("P-384");
@@ -517,6 +546,7 @@ main(void)
 		cmocka_unit_test(a_kept_key_is_the_same_key),
 		cmocka_unit_test(a_wrong_passphrase_is_denied),
 		cmocka_unit_test(other_forms_of_private_keys_are_refused),
+		cmocka_unit_test(a_random_passphrase_needs_no_slow_derivation),
 		cmocka_unit_test(keys_we_do_not_sign_with_are_refused),
 		cmocka_unit_test(what_is_no_key_at_all_is_refused),
 		cmocka_unit_test(a_key_file_is_private_and_never_replaced),
