@@ -211,12 +211,14 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSCONFDIR ?= /etc
 D := $(DESTDIR)
 
+# The release build, or the one that CONFIG=... on the command line names.
+I := $(if $(filter command line,$(origin CONFIG)),$(CONFIG),release)
 install:
-	+@$(call built,release,all)
+	+@$(call built,$(I),all)
 	install -d $(D)$(BINDIR) $(D)$(SBINDIR) $(D)$(UNITDIR) $(D)$(DATADIR)/examples/registry
 	install -d $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man5 $(D)$(MANDIR)/man8
-	install -m 0755 build/release/kebao $(D)$(BINDIR)/
-	install -m 0755 build/release/kebaod build/release/kebaod-signer $(D)$(SBINDIR)/
+	install -m 0755 build/$(I)/kebao $(D)$(BINDIR)/
+	install -m 0755 build/$(I)/kebaod build/$(I)/kebaod-signer $(D)$(SBINDIR)/
 	install -m 0644 docs/man/kebao.1 $(D)$(MANDIR)/man1/
 	install -m 0644 docs/man/kebaod.conf.5 $(D)$(MANDIR)/man5/
 	install -m 0644 docs/man/kebaod.8 $(D)$(MANDIR)/man8/

@@ -40,7 +40,7 @@ print_help(FILE *to)
 	(void)fprintf(to,
 	    "usage: kebaod [serve] [--config FILE]           serve the hub until SIGTERM\n"
 	    "       kebaod --check-config [--config FILE]    check the configuration\n"
-	    "       kebaod init --state DIR ...              make a new hub; alone: its options\n"
+	    "       kebaod init --state DIR ...              make a new hub; init --help\n"
 	    "       kebaod --version | --help\n"
 	    "The configuration is " DEFAULT_CONFIG " where --config names none; kebaod.conf(5).\n");
 }

@@ -42,7 +42,7 @@
 /* Files. */
 #define LIMIT_FREE_SPACE_RESERVE_BYTES (1ull << 30) /* what uploads leave on the disk by default */
 #define LIMIT_CONFIG_BYTES 65536u        /* kebaod.conf */
-#define LIMIT_CONFIG_LIST 64u            /* values of a list in it */
+#define LIMIT_CONFIG_LIST 32u            /* values of a list in it: names of one certificate */
 #define LIMIT_TICKET_KEY_S 43200         /* s until ticket keys change; the last is still read */
 
 #endif

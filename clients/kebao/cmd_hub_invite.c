@@ -80,7 +80,7 @@ cmd_hub_invite(struct cli *cli, int argc, char *const *argv)
 		return status;
 	a.role = a.role != NULL ? a.role : "member";
 	if (ident_role_parse(&known, a.role) == -1 ||
-	    (days != NULL && args_number(days, 1, 365, &a.days) == -1)) {
+	    (days != NULL && args_number(days, 1, 90, &a.days) == -1)) {
 		cli_warn(cli, MSG_USAGE_HUB_INVITE, NULL);
 		return STATUS_USAGE;
 	}

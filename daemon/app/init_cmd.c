@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +22,24 @@ struct arguments {
 	const char *hostnames[HOSTNAMES];
 	const char *passphrase_file, *online_file;
 	int passphrase_fd; /* -1: none */
+	bool wants_help;
 };
 
-static int
-usage(void)
+static void
+print_usage(FILE *to)
 {
-	(void)fprintf(stderr,
+	(void)fprintf(to,
 	    "usage: kebaod init --state DIR --offline-keys DIR --hostname NAME...\n"
 	    "           [--name-zh NAME] [--name-en NAME] [--org ID] [--port N]\n"
 	    "           [--passphrase-file FILE | --passphrase-fd N]\n"
 	    "           [--online-passphrase-file FILE] [--root-keys N --root-threshold M]\n");
+}
+
+static int
+wrong_usage(const struct err *why)
+{
+	(void)fprintf(stderr, "kebaod init: %s\n", why->text);
+	print_usage(stderr);
 	return 2;
 }
 
@@ -46,10 +55,10 @@ get_number(const char *text, unsigned long max, unsigned long *out)
 }
 
 static int
-add_hostname(struct arguments *a, const char *name)
+add_hostname(struct arguments *a, const char *name, struct err *e)
 {
 	if (a->o.n_hostnames == HOSTNAMES)
-		return -1;
+		return err_set(e, ERR_BAD_INPUT, "more than %d times --hostname", HOSTNAMES);
 	a->hostnames[a->o.n_hostnames++] = name;
 	return 0;
 }
@@ -57,6 +66,7 @@ add_hostname(struct arguments *a, const char *name)
 enum choice {
 	OPT_STATE = 1, OPT_OFFLINE, OPT_HOSTNAME, OPT_NAME_ZH, OPT_NAME_EN, OPT_ORG, OPT_PORT,
 	OPT_PASS_FILE, OPT_PASS_FD, OPT_ONLINE_FILE, OPT_ROOT_KEYS, OPT_ROOT_THRESHOLD,
+	OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -72,17 +82,18 @@ static const struct option long_options[] = {
 	{ "online-passphrase-file", required_argument, NULL, OPT_ONLINE_FILE },
 	{ "root-keys", required_argument, NULL, OPT_ROOT_KEYS },
 	{ "root-threshold", required_argument, NULL, OPT_ROOT_THRESHOLD },
+	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
 
-/* A numeric option into the arguments; -1 where it is out of range. */
+/* A numeric option into the arguments. */
 static int
-take_number(struct arguments *a, int option, const char *text)
+take_number(struct arguments *a, int option, const char *text, struct err *e)
 {
 	unsigned long v;
 
 	if (get_number(text, option == OPT_PORT ? UINT16_MAX : INT_MAX, &v) == -1)
-		return -1;
+		return err_set(e, ERR_BAD_INPUT, "%.60s is no number that fits here", text);
 	if (option == OPT_PORT)
 		a->o.port = (uint16_t)v;
 	else if (option == OPT_PASS_FD)
@@ -95,7 +106,7 @@ take_number(struct arguments *a, int option, const char *text)
 }
 
 static int
-take(struct arguments *a, int option, const char *text)
+take(struct arguments *a, int option, const char *text, struct err *e)
 {
 	const char **const texts[] = {
 		[OPT_STATE] = &a->o.state_dir,
@@ -108,33 +119,54 @@ take(struct arguments *a, int option, const char *text)
 		[OPT_ROOT_THRESHOLD] = NULL,
 	};
 
-	if (option < OPT_STATE || option > OPT_ROOT_THRESHOLD)
-		return -1;
 	if (option == OPT_HOSTNAME)
-		return add_hostname(a, text);
+		return add_hostname(a, text, e);
 	if (texts[option] == NULL)
-		return take_number(a, option, text);
+		return take_number(a, option, text, e);
 	*texts[option] = text;
 	return 0;
 }
 
+/* What must be there. */
 static int
-parse(int argc, char **argv, struct arguments *a)
+check_wanted(struct arguments *a, struct err *e)
+{
+	const char *missing = NULL;
+
+	missing = a->o.n_hostnames == 0 ? "--hostname" : missing;
+	missing = a->o.offline_dir == NULL ? "--offline-keys" : missing;
+	missing = a->o.state_dir == NULL ? "--state" : missing;
+	if (missing != NULL)
+		return err_set(e, ERR_BAD_INPUT, "%s is missing", missing);
+	if (a->o.name_zh == NULL && a->o.name_en == NULL)
+		a->o.name_zh = a->hostnames[0];
+	a->o.hostnames = a->hostnames;
+	return 0;
+}
+
+static int
+parse(int argc, char **argv, struct arguments *a, struct err *e)
 {
 	int option;
 
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		if (take(a, option, optarg) == -1)
+	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+		if (option == OPT_HELP) {
+			a->wants_help = true;
+			return 0;
+		}
+		if (option == ':')
+			return err_set(e, ERR_BAD_INPUT, "%.60s needs a value", argv[optind - 1]);
+		if (option == '?')
+			return err_set(
+			    e, ERR_BAD_INPUT, "there is no option %.60s", argv[optind - 1]);
+		if (take(a, option, optarg, e) == -1)
 			return -1;
-	if (optind != argc || a->o.state_dir == NULL || a->o.offline_dir == NULL ||
-	    a->o.n_hostnames == 0)
-		return -1;
-	if (a->o.name_zh == NULL && a->o.name_en == NULL)
-		a->o.name_zh = a->hostnames[0];
-	a->o.hostnames = a->hostnames;
-	return 0;
+	}
+	if (optind != argc)
+		return err_set(e, ERR_BAD_INPUT, "%.60s is too much", argv[optind]);
+	return check_wanted(a, e);
 }
 
 static int
@@ -162,8 +194,12 @@ init_cmd_run(int argc, char **argv)
 	struct err e = { 0 };
 	int rc = -1;
 
-	if (parse(argc, argv, &a) == -1)
-		return usage();
+	if (parse(argc, argv, &a, &e) == -1)
+		return wrong_usage(&e);
+	if (a.wants_help) {
+		print_usage(stdout);
+		return 0;
+	}
 	if (signer_find_program(&program, &e) == -1 ||
 	    get_passphrases(&a, &offline, &online, &e) == -1)
 		goto out;
