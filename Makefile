@@ -148,7 +148,7 @@ check-programs: all tuf-client $(UNIT) $(SYSTEM) $(B)/replay.t
 # --- tests -----------------------------------------------------------------------------
 LINT  := $(wildcard tests/lint/[0-9]*.sh)
 PROVE := CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' -j$(JOBS)
-built = $(MAKE) --no-print-directory -j$(JOBS) CONFIG=$(1) $(2)
+built = $(MAKE) $(if $(V),,-s) --no-print-directory -j$(JOBS) CONFIG=$(1) $(2)
 
 # Everything, in three builds; the summary of prove is the last line.
 check: deps
@@ -175,10 +175,11 @@ endif
 
 # Crash tests again and again, each round with a new seed, which is printed.
 SOAK_ROUNDS ?= 20
+SOAK_KILLS  ?= 200
 soak:
 	+@$(call built,release,all courses)
 	@for i in $$(seq $(SOAK_ROUNDS)); do echo "soak: round $$i of $(SOAK_ROUNDS)"; \
-		KEBAO_BIN=$(CURDIR)/build/release KILLS=200 prove -v -e '' tests/system/*-kill.sh || exit 1; done
+		KEBAO_BIN=$(CURDIR)/build/release KILLS=$(SOAK_KILLS) prove -v -e '' tests/system/*-kill.sh || exit 1; done
 
 bench:
 	+@$(call built,release,all bench-programs courses)
@@ -188,11 +189,12 @@ bench-serve: bench-deps
 	+@$(call built,release,all bench-programs)
 	@KEBAO_BIN=$(CURDIR)/build/release tests/bench/serve.sh
 
-# A hub, a publisher, recipients, all on this machine.
+# A hub, a publisher, recipients, all on this machine.  With job control (-m) Ctrl-C ends the demo, and
+# make with it, not make first.
 demo:
 	@.ci/deps build demo
 	+@$(call built,release,all courses)
-	@KEBAO_BIN=$(CURDIR)/build/release tests/demo/demo.sh
+	@KEBAO_BIN=$(CURDIR)/build/release bash -mc 'tests/demo/demo.sh; exit $$?'
 
 # --- packages --------------------------------------------------------------------------
 deps:

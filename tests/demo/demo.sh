@@ -21,7 +21,8 @@ HUB_PID=
 
 cleanup() {
 	local rc=$?
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap '' HUP INT TERM # once begun it is done
 	if [ -n "$HUB_PID" ]; then
 		kill -TERM "$HUB_PID" 2>/dev/null
 		wait "$HUB_PID" 2>/dev/null
@@ -31,6 +32,7 @@ cleanup() {
 	exit "$rc"
 }
 trap cleanup EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -101,6 +103,7 @@ sent_bytes() {
 # --- the story -------------------------------------------------------------------------
 
 printf '%s课包 kebao%s：律师协会之间的课程分发\n           courses between bar associations\n' "$BOLD" "$PLAIN"
+printf '\n   一切都在临时目录 %s 中，结束时删除。\n   All of it lives in a temporary directory, which is removed at the end.\n' "$T"
 
 step "建站：根密钥和目标密钥离线保存，站点只有在线密钥" \
 	"A new hub: root and targets keys are for a drawer; the hub keeps only its online keys"
@@ -224,4 +227,6 @@ The hub serves at $URL until Ctrl-C, which also removes everything.
   curl --cacert $T/hub-ca.pem $URL/api/v1/hub
   HOME=$T/home/sichuan $T/bin/kebao list
 END
+trap 'exit 0' INT
 wait "$HUB_PID"
+fail "站点自己停了 the hub has ended by itself"
