@@ -89,6 +89,7 @@ kebao() {
 	quietly "$@" >"$T/said" 2>&1
 	status=$?
 	sed "s|$T/||g" "$T/said" | indent
+	[ -s "$T/said" ] || printf '     （没有输出，退出码 %d；nothing said, exit status %d）\n' "$status" "$status"
 	return "$status"
 }
 # must WHO ARG...: the same, and it must succeed.

@@ -30,7 +30,7 @@ is "$(find "$D" -type f -perm /111 | sed "s|$D$P||" | sort | tr '\n' ' ')" \
 if command -v mandoc >/dev/null; then
 	for page in man1/kebao.1 man5/kebaod.conf.5 man8/kebaod.8; do
 		run mandoc -T utf8 "$D$P/share/man/$page"
-		like "$out" "$(basename "$page" | tr a-z A-Z | sed -E 's/\.([0-9])$/.*\\(\1\\)/')" "$page is a page"
+		like "$out" "$(basename "$page" | tr '[:lower:]' '[:upper:]' | sed -E 's/\.([0-9])$/.*\\(\1\\)/')" "$page is a page"
 	done
 else
 	ok 0 "pages # SKIP no mandoc on this machine"
@@ -54,7 +54,8 @@ else
 fi
 
 # --- the installed programs ------------------------------------------------------------
-mkdir "$T/installed" && ln -s "$D$P/bin/kebao" "$D$P/sbin/kebaod" "$T/installed/" || bail "no links"
+mkdir "$T/installed" || bail "no folder"
+ln -s "$D$P/bin/kebao" "$D$P/sbin/kebaod" "$T/installed/" || bail "no links"
 BIN=$T/installed
 traced=
 if [ "$config" != asan ] && command -v strace systemd-analyze >/dev/null; then
