@@ -99,6 +99,20 @@ channel_newest(const struct channel *c, const char *course, uint32_t *release)
 	return newest;
 }
 
+const struct meta_target *
+channel_release(const struct channel *c, const char *course, uint32_t release)
+{
+	for (size_t i = 0; c->role != NULL && i < c->role->n_targets; i++) {
+		const struct meta_target *target = &c->role->targets[i];
+		struct objpath p;
+
+		if (is_of_course(c, target, course, &p) && p.kind == OBJPATH_RECORD &&
+		    p.release == release)
+			return target;
+	}
+	return NULL;
+}
+
 /* How many live releases of the course are newer than this one. */
 static unsigned
 n_newer(const struct channel *c, const struct objpath *than)

@@ -32,6 +32,9 @@ int channel_open(struct channel *c, struct trust *trust, const struct trust_sour
 int channel_check_keys(const struct channel *c, struct sign_key *const *keys, size_t n,
     struct err *e) __attribute__((warn_unused_result));
 
+/* The record target of this release of a course, or NULL. */
+const struct meta_target *channel_release(const struct channel *c, const char *course,
+    uint32_t release);
 /* The record target of the newest release of a course; NULL and 0 where there is none. */
 const struct meta_target *channel_newest(const struct channel *c, const char *course,
     uint32_t *release);

@@ -253,6 +253,30 @@ verify_draft(struct run *r, struct err *e)
 	return draft_verify(r->p->hub, r->p->record, &r->record, &watch, r->draft, e);
 }
 
+/*
+ * The hub said that it is out: look again, as a recipient would.  What is seen now is kept, so
+ * nobody can hand this publisher a state before her own release to build the next one on.
+ */
+static int
+confirm(struct run *r, struct err *e)
+{
+	const struct record *record = r->p->record;
+	const struct meta_target *target;
+	struct digest sha256;
+
+	if (look(r, e) == -1) {
+		err_within(e, "release %u was taken, but cannot be seen", record->release);
+		return -1;
+	}
+	digest_of(&sha256, buf_data(&r->record), buf_len(&r->record));
+	target = channel_release(&r->channel, record->course, record->release);
+	if (target == NULL || !digest_equal(&target->bytes.sha256, &sha256))
+		return err_set(e, ERR_UNTRUSTED,
+		    "the hub took release %u of %s, but does not show it", record->release,
+		    record->course);
+	return 0;
+}
+
 static int
 switch_over(struct run *r, struct err *e)
 {
@@ -312,7 +336,7 @@ deliver(struct run *r, struct err *e)
 		}
 		if (switch_over(r, &mine) == 0) {
 			r->figures->release = r->p->record->release;
-			return 0;
+			return confirm(r, e);
 		}
 		if (mine.class != ERR_CONFLICT)
 			break;
