@@ -16,8 +16,7 @@
 #include "clients/kebao/text.h"
 
 #define CONNECT_S 20L          /* a hub that does not answer within this is down */
-#define PATIENCE_S 30u         /* silence in the middle of an answer */
-#define SLOWEST_BYTES_S 16L    /* less than this for PATIENCE_S counts as silence */
+#define SLOWEST_BYTES_S 128L   /* less than this, for as long as we wait, counts as silence */
 
 /* One attempt under way. */
 struct attempt {
@@ -379,7 +378,7 @@ set_options(struct transfer *t, struct attempt *a, const char *url, struct curl_
 	c = c ?: curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, SLOWEST_BYTES_S);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
-	    (long)(r->patience_s > 0 ? r->patience_s : PATIENCE_S));
+	    (long)(r->patience_s > 0 ? r->patience_s : t->patience_s));
 	c = c ?: curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	if (r->has_range) {
 		(void)snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, r->range_off,

@@ -23,6 +23,7 @@ struct transfer {
 	struct buf cert;            /* PEM; empty: no identity */
 	struct buf key;
 	char *passphrase;           /* owned, wiped */
+	unsigned patience_s;        /* longest silence, where a request says nothing else */
 	char curl_text[CURL_ERROR_SIZE];
 	char identity[96];
 	char view[32];

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "clients/kebao/args.h"
 #include "clients/kebao/attempt.h"
 #include "clients/kebao/interrupt.h"
 
+#define PATIENCE_S 30u
 #define TRIES 6u               /* with pauses of 0.5 to 8 s: a quarter of a minute of trouble */
 #define FIRST_PAUSE_MS 500u
 #define PROGRESS_BYTES 65536u  /* so much news begins the count of tries anew */
@@ -34,6 +36,15 @@ copy_bytes(struct buf *to, const struct buf *from, struct err *e)
 	return from == NULL ? 0 : buf_add(to, buf_data(from), buf_len(from), e);
 }
 
+static unsigned
+patience_s(void)
+{
+	const char *text = getenv("KEBAO_PATIENCE");
+	long long n;
+
+	return text != NULL && args_number(text, 1, 3600, &n) == 0 ? (unsigned)n : PATIENCE_S;
+}
+
 int
 transfer_new(const char *base_url, const struct buf *ca_pem,
     const struct transfer_identity *identity, struct transfer **out, struct err *e)
@@ -48,6 +59,7 @@ transfer_new(const char *base_url, const struct buf *ca_pem,
 		return err_nomem(e);
 	t->curl = curl_easy_init();
 	t->base_url = strdup(base_url);
+	t->patience_s = patience_s();
 	if (t->curl == NULL || t->base_url == NULL) {
 		(void)err_nomem(e);
 		goto out;

@@ -5,6 +5,9 @@
  * Whatever comes back is bounded and goes to the caller's sink piece by piece;
  * a redirect is never followed.
  *
+ * Less than 128 bytes a second is silence, and a silence of 30 s (or as many as the
+ * environment's KEBAO_PATIENCE says, 1 to 3600) is a broken connection.
+ *
  * A failed request says why in classes: ERR_NETWORK when the hub could not be
  * reached or broke off, ERR_UNTRUSTED when its certificate is not of the CA or
  * not valid now (a wrong clock is named as such), else the class the hub gave
@@ -63,7 +66,7 @@ struct transfer_request {
 	uint64_t range_off;
 	uint64_t range_len;              /* ... and take nothing else for an answer */
 	uint64_t max_bytes;              /* of the body of the answer */
-	unsigned patience_s;             /* longest silence; 0: the usual 30 */
+	unsigned patience_s;             /* longest silence; 0: the usual */
 	transfer_sink *sink;             /* NULL: a body is thrown away */
 	void *sink_ctx;
 	void (*on_sent)(void *ctx, uint64_t sent); /* progress of the request's body; or NULL */
