@@ -58,6 +58,8 @@ WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
 	grep -oE '\b__wrap_[a-z0-9_]+' tests/unit/fault.c | sort -u | sed s/__wrap_//)))
 FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/load
+# What attacks in system tests: forged roles, a server that lies.
+ATTACK := $(patsubst %.c,$(B)/%,$(wildcard tests/attack/*.c))
 
 .PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint \
 	check fuzz soak \
@@ -122,6 +124,9 @@ $(B)/tests/interop/tuf-client: $(patsubst %.c,$(B)/%.o,$(wildcard tests/interop/
 	$(link) -lcurl $(LIBS_catalog)
 tuf-client: $(B)/tests/interop/tuf-client
 
+$(B)/tests/attack/%: $(B)/tests/attack/%.o $(CATALOG)
+	$(link) -lssl $(LIBS_catalog)
+
 unit-programs: $(UNIT)
 bench-programs: $(BENCH)
 fuzz-programs: $(FUZZ)
@@ -143,7 +148,7 @@ $(B)/system/%.t: tests/system/%.sh Makefile
 	@printf '#!/bin/sh\nKEBAO_BIN=$(CURDIR)/$(B) exec $(CURDIR)/$<\n' >$@ && chmod +x $@
 $(B)/replay.t: $(FUZZ) Makefile
 	@printf '#!/bin/sh\nexec $(CURDIR)/tests/fuzz/replay.sh $(FUZZ)\n' >$@ && chmod +x $@
-check-programs: all tuf-client $(UNIT) $(SYSTEM) $(B)/replay.t
+check-programs: all tuf-client $(UNIT) $(ATTACK) $(SYSTEM) $(B)/replay.t
 
 # --- tests -----------------------------------------------------------------------------
 LINT  := $(wildcard tests/lint/[0-9]*.sh)
@@ -158,7 +163,7 @@ check: deps
 	@$(PROVE) $(patsubst $(B)/%,build/debug/%,$(SYSTEM)) $(patsubst $(B)/%,build/asan/%,$(SYSTEM)) \
 		$(LINT) $(foreach c,debug asan release,$(patsubst $(B)/%,build/$(c)/%,$(UNIT))) \
 		build/asan/replay.t
-system: all courses $(SYSTEM)
+system: all courses $(ATTACK) $(SYSTEM)
 	@$(PROVE) $(SYSTEM)
 lint: all
 	@$(PROVE) $(LINT)
