@@ -71,6 +71,18 @@ struct build_packs {
 	uint64_t stored_bytes;  /* of the packs */
 };
 
+/* Where packs go. */
+struct build_spool {
+	int dirfd; /* borrowed */
+	/*
+	 * May be NULL.  A pack is complete: whoever sends it now and removes it needs room for one
+	 * only, and loses no more than the work of one when cut off.  Called from one thread
+	 * at a time, not always the caller's; -1 ends build_packs() with this failure.
+	 */
+	int (*on_pack)(void *ctx, const struct build_pack *pack, struct err *e);
+	void *ctx; /* lent to it */
+};
+
 /*
  * Write packs with the frames of index (made by build_index() of the same b)
  * whose byte in missing is not 0; a content that occurs twice goes in once.  Frames
@@ -78,7 +90,8 @@ struct build_packs {
  * file. On failure no pack of this call is left in the spool.
  */
 int build_packs(struct build *b, const struct index *index, const uint8_t *missing,
-    int spool_dirfd, struct build_packs *out, struct err *e) __attribute__((warn_unused_result));
+    const struct build_spool *spool, struct build_packs *out, struct err *e)
+    __attribute__((warn_unused_result));
 void build_packs_clear(struct build_packs *p);
 
 #endif

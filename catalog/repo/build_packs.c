@@ -35,7 +35,7 @@ struct packing {
 	/* Compressing. */
 	struct frame_coder *coders[BUILD_MAX_THREADS]; /* owned */
 	/* Writing. */
-	int spool_dirfd; /* borrowed */
+	const struct build_spool *spool; /* borrowed */
 	int pack_fd;     /* owned; or -1 */
 	struct pack_writer *writer; /* owned; of pack_fd */
 	struct build_packs packs;   /* owned */
@@ -201,7 +201,7 @@ pack_name(char out[PACK_NAME_SIZE], const struct digest *sha256)
 static int
 begin_pack(struct packing *p, struct err *e)
 {
-	p->pack_fd = openat(p->spool_dirfd, TEMP_NAME,
+	p->pack_fd = openat(p->spool->dirfd, TEMP_NAME,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (p->pack_fd == -1)
 		return err_errno(e, "cannot create a pack in the spool");
@@ -241,7 +241,9 @@ end_pack(struct packing *p, struct err *e)
 	if (note_pack(p, &pack, e) == -1)
 		return -1;
 	pack_name(name, &pack.sha256);
-	return file_rename(p->spool_dirfd, TEMP_NAME, p->spool_dirfd, name, e);
+	if (file_rename(p->spool->dirfd, TEMP_NAME, p->spool->dirfd, name, e) == -1)
+		return -1;
+	return p->spool->on_pack == NULL ? 0 : p->spool->on_pack(p->spool->ctx, &pack, e);
 }
 
 static int
@@ -326,23 +328,23 @@ drop_packs(struct packing *p)
 {
 	char name[PACK_NAME_SIZE];
 
-	if (p->spool_dirfd != -1)
-		(void)unlinkat(p->spool_dirfd, TEMP_NAME, 0); /* the failure is already reported */
+	if (p->spool->dirfd != -1)
+		(void)unlinkat(p->spool->dirfd, TEMP_NAME, 0); /* the failure is already reported */
 	for (size_t i = 0; i < p->packs.n_packs; i++) {
 		pack_name(name, &p->packs.packs[i].sha256);
-		(void)unlinkat(p->spool_dirfd, name, 0);
+		(void)unlinkat(p->spool->dirfd, name, 0);
 	}
 	build_packs_clear(&p->packs);
 }
 
 int
-build_packs(struct build *b, const struct index *index, const uint8_t *missing, int spool_dirfd,
-    struct build_packs *out, struct err *e)
+build_packs(struct build *b, const struct index *index, const uint8_t *missing,
+    const struct build_spool *spool, struct build_packs *out, struct err *e)
 {
 	struct packing p = { .build = b,
 		.index = index,
 		.fd = -1,
-		.spool_dirfd = spool_dirfd,
+		.spool = spool,
 		.pack_fd = -1 };
 	int rc = -1;
 

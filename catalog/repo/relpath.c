@@ -340,6 +340,11 @@ relpath_twin_error(const char *a, size_t a_len, const char *b, size_t b_len, str
 {
 	char quoted_a[120], quoted_b[120];
 
+	if (a_len == b_len && memcmp(a, b, a_len) == 0) /* they were composed to one */
+		return err_set(e, ERR_BAD_INPUT,
+		    "two names are \"%s\", one written with accents or syllables apart (not Unicode"
+		    " NFC, as from a Mac); rename or remove one",
+		    err_quote(quoted_a, sizeof(quoted_a), a, a_len));
 	return err_set(e, ERR_BAD_INPUT,
 	    "names \"%s\" and \"%s\" are the same to Windows and Mac, "
 	    "which do not tell capitals apart; rename one",

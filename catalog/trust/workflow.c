@@ -2,6 +2,7 @@
 #include "catalog/trust/workflow.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "catalog/base/file.h"
@@ -73,6 +74,16 @@ store(const struct trust *t, const char *role, const struct buf *bytes, struct e
 	return rc;
 }
 
+/* What a source gave and is no metadata is nothing that somebody typed: it is not believed. */
+static int
+malformed(struct err *e, const char *what)
+{
+	if (e != NULL && e->class == ERR_BAD_INPUT)
+		e->class = ERR_UNTRUSTED;
+	err_within(e, "%s", what);
+	return -1;
+}
+
 /* Ask for a role; version 0: its name has none. */
 static int
 fetch(const struct trust_source *source, const char *role, int64_t version, size_t max_bytes,
@@ -86,11 +97,11 @@ fetch(const struct trust_source *source, const char *role, int64_t version, size
 	    meta_quote_role(role, &path, e) == -1 || buf_add_text(&path, ".json", e) == -1)
 		goto out;
 	if (source->fetch(source->ctx, buf_text(&path), max_bytes, bytes, e) == -1) {
-		err_within(e, "%s", buf_text(&path));
+		rc = malformed(e, buf_text(&path));
 		goto out;
 	}
 	if (buf_len(bytes) > max_bytes) {
-		err_set(e, ERR_BAD_INPUT, "%s: longer than %zu bytes", buf_text(&path), max_bytes);
+		err_set(e, ERR_UNTRUSTED, "%s: longer than %zu bytes", buf_text(&path), max_bytes);
 		goto out;
 	}
 	rc = 0;
@@ -109,7 +120,7 @@ believe(const struct verify_want *want, const struct buf *bytes, struct meta **o
 	int rc = -1;
 
 	if (meta_parse(buf_data(bytes), buf_len(bytes), &claim, e) == -1)
-		err_within(e, "%s", shown(quoted, want->role));
+		rc = malformed(e, shown(quoted, want->role));
 	else
 		rc = verify_role(want, &claim, out, e);
 	meta_claim_free(claim);
@@ -145,6 +156,7 @@ next_root(struct trust *t, const struct trust_source *source, bool *found, struc
 	struct meta_claim *claim = NULL;
 	struct buf bytes = BUF_INIT;
 	struct err why = { 0 };
+	char name[48];
 	int rc = -1;
 
 	*found = false;
@@ -153,7 +165,8 @@ next_root(struct trust *t, const struct trust_source *source, bool *found, struc
 		goto out;
 	}
 	if (meta_parse(buf_data(&bytes), buf_len(&bytes), &claim, e) == -1) {
-		err_within(e, "root version %" PRId64, trusted->version + 1);
+		(void)snprintf(name, sizeof(name), "root version %" PRId64, trusted->version + 1);
+		rc = malformed(e, name);
 		goto out;
 	}
 	if (verify_root_next(trusted, &claim, &fresh, e) == -1 ||

@@ -163,9 +163,11 @@ on_upload(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 	progress(ctx, MSG_DOING_UPLOAD, done_bytes, total_bytes);
 }
 
+/* Sent and removed before the next one is written: a course needs no room for all its packs. */
 static int
-send_pack(struct run *r, const struct build_pack *pack, struct err *e)
+send_pack(void *ctx, const struct build_pack *pack, struct err *e)
 {
+	struct run *r = ctx;
 	struct upload u = {
 		.channel = r->p->channel, .kind = "pack", .sha256 = pack->sha256, .len = pack->len,
 		.on_progress = on_upload, .ctx = r,
@@ -182,9 +184,11 @@ send_pack(struct run *r, const struct build_pack *pack, struct err *e)
 	rc = upload_object(hub_transfer(r->p->hub), &u, &sent, e);
 	(void)close(u.fd); /* only read */
 	r->figures->uploaded_bytes += sent;
-	if (rc == 0)
-		rc = file_remove(r->spool, name, e);
-	return rc;
+	if (rc == -1)
+		return -1;
+	r->figures->n_packs++;
+	r->figures->n_new_frames += pack->n_frames;
+	return file_remove(r->spool, name, e);
 }
 
 static int
@@ -207,25 +211,16 @@ send_bytes(struct run *r, const char *kind, const struct buf *bytes, struct err 
 static int
 send_frames(struct run *r, struct err *e)
 {
+	const struct build_spool spool = { .dirfd = r->spool, .on_pack = send_pack, .ctx = r };
 	struct build_packs packs = { .packs = NULL };
 	uint8_t *missing = NULL;
 	uint32_t n_missing;
-	int rc = -1;
+	int rc;
 
 	if (ask_missing(r, &missing, &n_missing, e) == -1)
-		goto out;
-	if (n_missing > 0 &&
-	    build_packs(r->p->build, r->built.index, missing, r->spool, &packs, e) == -1)
-		goto out;
-	r->figures->n_packs += packs.n_packs;
+		return -1;
+	rc = n_missing == 0 ? 0 : build_packs(r->p->build, r->built.index, missing, &spool, &packs, e);
 	r->figures->new_bytes += packs.content_bytes;
-	for (size_t i = 0; i < packs.n_packs; i++) {
-		r->figures->n_new_frames += packs.packs[i].n_frames;
-		if (interrupt_check(e) == -1 || send_pack(r, &packs.packs[i], e) == -1)
-			goto out;
-	}
-	rc = 0;
-out:
 	build_packs_clear(&packs);
 	free(missing);
 	return rc;

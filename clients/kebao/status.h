@@ -14,10 +14,10 @@ enum status {
 	STATUS_USAGE = 2,     /* the command line was not understood; nothing was done */
 	STATUS_UNTRUSTED = 3, /* a signature, hash, version or date forbids believing it */
 	STATUS_NETWORK = 4,   /* the hub cannot be reached or broke off; try again */
-	STATUS_DENIED = 5,    /* not enrolled, revoked, expired, or the role does not suffice */
+	STATUS_DENIED = 5,    /* not enrolled, revoked, expired, wrong passphrase, wrong role or key */
 	STATUS_SPACE = 6,     /* disk full, quota or reserve of the hub reached */
 	STATUS_CONFLICT = 7,  /* somebody else was first, more often than we tried */
-	STATUS_BAD_INPUT = 8, /* what was given is malformed: a file, a name, a passphrase */
+	STATUS_BAD_INPUT = 8, /* what was given is malformed: a file, a name, a code */
 	STATUS_NOT_FOUND = 9, /* no such channel, course or file, or not for this identity */
 	STATUS_NEW = 10,      /* check: there is something this library does not hold */
 	STATUS_WITHHELD = 11, /* a channel held before is not served any more; copies are kept */

@@ -100,7 +100,8 @@ build(struct release *r, const char *path, const struct index *held, int spool)
 	    build_index(r->build, &r->result, &e) == -1)
 		die(path, &e);
 	missing = missing_from(r->result.index, held);
-	if (build_packs(r->build, r->result.index, missing, spool, &r->packs, &e) == -1)
+	if (build_packs(r->build, r->result.index, missing, &(struct build_spool){ .dirfd = spool },
+	    &r->packs, &e) == -1)
 		die(path, &e);
 	free(missing);
 }

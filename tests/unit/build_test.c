@@ -153,7 +153,7 @@ packs_hold_every_content_once_in_tar_order(void **state)
 	OK(build_scan(w.folder, &(struct build_options){ .pack_bytes = 500000 }, &b, &e));
 	OK(build_index(b, &r, &e));
 	missing = all_frames(r.index, 1);
-	OK(build_packs(b, r.index, missing, w.spool, &packs, &e));
+	OK(build_packs(b, r.index, missing, IN_SPOOL(w.spool), &packs, &e));
 	assert_true(packs.n_packs >= 3);
 	assert_int_equal(count_files(w.spool), packs.n_packs);
 	for (size_t i = 0; i < packs.n_packs; i++) {
@@ -202,7 +202,7 @@ nothing_missing_makes_no_pack(void **state)
 	OK(build_scan(w.folder, NULL, &b, &e));
 	OK(build_index(b, &r, &e));
 	missing = all_frames(r.index, 0);
-	OK(build_packs(b, r.index, missing, w.spool, &packs, &e));
+	OK(build_packs(b, r.index, missing, IN_SPOOL(w.spool), &packs, &e));
 	assert_int_equal(packs.n_packs, 0);
 	assert_int_equal(count_files(w.spool), 0);
 	free(missing);
@@ -289,7 +289,7 @@ a_file_that_changes_between_the_readings_is_named(void **state)
 			assert_int_equal(
 			    futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }), 0);
 		close(fd);
-		assert_int_equal(build_packs(b, r.index, missing, w.spool, &packs, &e), -1);
+		assert_int_equal(build_packs(b, r.index, missing, IN_SPOOL(w.spool), &packs, &e), -1);
 		assert_int_equal(e.class, ERR_CONFLICT);
 		assert_non_null(strstr(e.text, changes[i].path));
 		assert_non_null(strstr(e.text, "changed"));
@@ -316,6 +316,57 @@ a_file_that_changes_after_the_scan_is_named(void **state)
 	assert_int_equal(build_index(b, &r, &e), -1);
 	assert_int_equal(e.class, ERR_CONFLICT);
 	assert_non_null(strstr(e.text, "video/other.mp4 changed"));
+	build_free(b);
+	world_close(&w);
+}
+
+struct taker {
+	int spool;
+	unsigned n;
+};
+
+/* The first pack is taken away, the second not. */
+static int
+take_one(void *ctx, const struct build_pack *pack, struct err *e)
+{
+	char name[DIGEST_HEX_LEN + sizeof(".pack")];
+	struct taker *taker = ctx;
+
+	digest_hex(name, &pack->sha256);
+	memcpy(name + DIGEST_HEX_LEN, ".pack", sizeof(".pack"));
+	assert_true(file_exists(taker->spool, name));
+	assert_int_equal(count_files(taker->spool), 1);
+	if (taker->n++ == 1)
+		return err_set(e, ERR_NETWORK, "nobody takes it");
+	return file_remove(taker->spool, name, e);
+}
+
+static void
+packs_are_handed_over_one_by_one(void **state)
+{
+	struct build_options opt = { .n_threads = 2, .pack_bytes = 100000 };
+	struct taker taker = { .n = 0 };
+	struct build_spool spool = { .on_pack = take_one, .ctx = &taker };
+	struct build_packs packs = { 0 };
+	struct build_result r;
+	struct err e = { 0 };
+	struct build *b;
+	struct world w;
+	uint8_t *missing;
+
+	(void)state;
+	world_open(&w);
+	OK(build_scan(w.folder, &opt, &b, &e));
+	OK(build_index(b, &r, &e));
+	missing = all_frames(r.index, 1);
+	taker.spool = spool.dirfd = w.spool;
+	assert_int_equal(build_packs(b, r.index, missing, &spool, &packs, &e), -1);
+	assert_int_equal(e.class, ERR_NETWORK);
+	assert_string_equal(e.text, "nobody takes it");
+	assert_int_equal(taker.n, 2);
+	assert_int_equal(count_files(w.spool), 0);
+	free(missing);
+	index_free(r.index);
 	build_free(b);
 	world_close(&w);
 }
@@ -362,13 +413,13 @@ progress_is_reported_and_a_cancel_obeyed(void **state)
 	assert_int_equal(p.total, r.tar_len);
 	missing = all_frames(r.index, 1);
 	p.done = 0;
-	OK(build_packs(b, r.index, missing, w.spool, &packs, &e));
+	OK(build_packs(b, r.index, missing, IN_SPOOL(w.spool), &packs, &e));
 	assert_int_equal(p.done, packs.content_bytes);
 	assert_int_equal(p.total, packs.content_bytes);
 	build_packs_clear(&packs);
 	p.done = 0;
 	p.cancel_at = 400000;
-	assert_int_equal(build_packs(b, r.index, missing, w.spool, &packs, &e), -1);
+	assert_int_equal(build_packs(b, r.index, missing, IN_SPOOL(w.spool), &packs, &e), -1);
 	assert_int_equal(e.class, ERR_BUSY);
 	assert_int_equal(count_files(w.spool), 1); /* of the first call */
 	free(missing);
@@ -392,7 +443,7 @@ whole_run(int folder, int spool, struct err *e)
 		return -1;
 	if (build_index(b, &r, e) == 0) {
 		assert_true(index_n_frames(r.index) <= sizeof(missing));
-		rc = build_packs(b, r.index, missing, spool, &packs, e);
+		rc = build_packs(b, r.index, missing, IN_SPOOL(spool), &packs, e);
 	}
 	build_packs_clear(&packs);
 	index_free(r.index);
@@ -456,6 +507,7 @@ main(void)
 		cmocka_unit_test(a_small_edit_makes_few_new_frames),
 		cmocka_unit_test(a_file_that_changes_between_the_readings_is_named),
 		cmocka_unit_test(a_file_that_changes_after_the_scan_is_named),
+		cmocka_unit_test(packs_are_handed_over_one_by_one),
 		cmocka_unit_test(progress_is_reported_and_a_cancel_obeyed),
 		cmocka_unit_test(a_failure_at_any_call_leaves_no_pack),
 	};

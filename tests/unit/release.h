@@ -24,6 +24,8 @@
 #define RELEASE_CHANNEL "gd.ip"
 
 #define OK(call) assert_int_equal((call), 0)
+/* Packs stay in the directory fd. */
+#define IN_SPOOL(fd) (&(const struct build_spool){ .dirfd = (fd) })
 
 /* --- a directory for the test --- */
 
@@ -193,7 +195,7 @@ release_make(struct release *r, int folder, struct store *s, int top, uint64_t p
 	missing = malloc(n);
 	assert_non_null(missing);
 	memset(missing, 1, n);
-	OK(build_packs(b, r->index, missing, spool, &r->packs, &e));
+	OK(build_packs(b, r->index, missing, IN_SPOOL(spool), &r->packs, &e));
 	free(missing);
 	build_free(b);
 	r->places = calloc(n, sizeof(*r->places));

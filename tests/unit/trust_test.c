@@ -461,7 +461,7 @@ files_beyond_their_limit_are_refused(void **state)
 
 	while (buf_len(&f->bytes) <= LIMIT_TIMESTAMP_BYTES)
 		OK(buf_add_text(&f->bytes, "          ", NULL));
-	refuses(w, ERR_BAD_INPUT, "timestamp.json: too long");
+	refuses(w, ERR_UNTRUSTED, "timestamp.json: too long");
 }
 
 static void
