@@ -219,7 +219,8 @@ send_frames(struct run *r, struct err *e)
 
 	if (ask_missing(r, &missing, &n_missing, e) == -1)
 		return -1;
-	rc = n_missing == 0 ? 0 : build_packs(r->p->build, r->built.index, missing, &spool, &packs, e);
+	rc = n_missing == 0
+	    ? 0 : build_packs(r->p->build, r->built.index, missing, &spool, &packs, e);
 	r->figures->new_bytes += packs.content_bytes;
 	build_packs_clear(&packs);
 	free(missing);

@@ -14,7 +14,7 @@ enum status {
 	STATUS_USAGE = 2,     /* the command line was not understood; nothing was done */
 	STATUS_UNTRUSTED = 3, /* a signature, hash, version or date forbids believing it */
 	STATUS_NETWORK = 4,   /* the hub cannot be reached or broke off; try again */
-	STATUS_DENIED = 5,    /* not enrolled, revoked, expired, wrong passphrase, wrong role or key */
+	STATUS_DENIED = 5,    /* not enrolled, revoked, expired; wrong passphrase, role or key */
 	STATUS_SPACE = 6,     /* disk full, quota or reserve of the hub reached */
 	STATUS_CONFLICT = 7,  /* somebody else was first, more often than we tried */
 	STATUS_BAD_INPUT = 8, /* what was given is malformed: a file, a name, a code */

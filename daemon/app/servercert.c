@@ -115,9 +115,11 @@ has_name(const struct names *names, const char *name)
 static bool
 is_due(X509 *cert, const struct names *names, const struct config_list *hostnames, int64_t now)
 {
-	time_t at = (time_t)(now + SERVERCERT_RENEW_S);
+	time_t at = (time_t)(now + SERVERCERT_RENEW_S), today = (time_t)now;
 
 	if (X509_cmp_time(X509_get0_notAfter(cert), &at) <= 0)
+		return true;
+	if (X509_cmp_time(X509_get0_notBefore(cert), &today) > 0) /* our clock was ahead */
 		return true;
 	if (hostnames->n != 0 && hostnames->n != names->n)
 		return true;

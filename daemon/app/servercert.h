@@ -18,9 +18,9 @@ struct signer;
 int servercert_load(int dirfd, struct service_certs *out, struct err *e);
 
 /*
- * Where less than SERVERCERT_RENEW_S are left, or the names in the certificate are not
- * those of hostnames (an empty list accepts any): have a new one signed for the same
- * key and put it in place.  *renewed says whether that happened.
+ * Where less than SERVERCERT_RENEW_S are left, the certificate is not valid yet (our clock
+ * was ahead), or the names in it are not those of hostnames (an empty list accepts any): have
+ * a new one signed for the same key and put it in place.  *renewed says whether that happened.
  */
 int servercert_renew(int dirfd, struct signer *signer, const struct config_list *hostnames,
     int64_t now, bool *renewed, struct err *e);

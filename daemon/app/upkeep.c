@@ -57,18 +57,6 @@ upkeep_zone_offset(int64_t now)
 	return localtime_r(&t, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
 }
 
-void
-upkeep_start_up(struct app *app, int64_t now)
-{
-	struct err e = { 0 };
-
-	access_set_offset(app->access, upkeep_zone_offset(now));
-	if (switchover_refresh(app->switchover, now, UPKEEP_TIMESTAMP_LEFT_S, &e) == -1)
-		log_failure(LOG_LEVEL_ERROR, "timestamp", &e);
-	if (uploads_recover(app->uploads, now, &e) == -1)
-		log_failure(LOG_LEVEL_ERROR, "uploads-recover", &e);
-}
-
 static void
 renew_certificate(struct app *app, int64_t now)
 {
@@ -87,6 +75,19 @@ renew_certificate(struct app *app, int64_t now)
 	if (app->server != NULL)
 		server_reload(app->server);
 	pthread_mutex_unlock(&app->server_lock);
+}
+
+void
+upkeep_start_up(struct app *app, int64_t now)
+{
+	struct err e = { 0 };
+
+	access_set_offset(app->access, upkeep_zone_offset(now));
+	renew_certificate(app, now); /* nobody should ever be shown one that has expired */
+	if (switchover_refresh(app->switchover, now, UPKEEP_TIMESTAMP_LEFT_S, &e) == -1)
+		log_failure(LOG_LEVEL_ERROR, "timestamp", &e);
+	if (uploads_recover(app->uploads, now, &e) == -1)
+		log_failure(LOG_LEVEL_ERROR, "uploads-recover", &e);
 }
 
 static void

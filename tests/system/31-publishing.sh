@@ -47,6 +47,17 @@ exits 0 "a small edit" kb bj --lang en publish "$T/trademark-basics" --channel b
 	--passphrase-file "$PASS"
 like "$out" 'release 3 .*: [0-9]+ frames, [1-3] of them new' "adds a few frames"
 
+# --- a terminal --------------------------------------------------------------------------------
+if [ -x /usr/bin/script ]; then
+	course "$T/shown" shown one && head -c 30000000 /dev/urandom >"$T/shown/video.mp4"
+	as_user env HOME="$T/home/bj" script -qec "$BIN/kebao --lang en publish $T/shown --channel beijing.ip \
+		--key $T/bj.pem --passphrase-file $PASS" /dev/null >"$T/tty" </dev/null
+	ok $? "publishing at a terminal"
+	like "$(tr '\r' '\n' <"$T/tty")" '(reading the folder|uploading|the hub is checking).*[0-9]+%' "shows how far it is"
+else
+	skip "no script(1) here: no terminal to look at"
+fi
+
 # --- two at once -------------------------------------------------------------------------------
 enrol bj2 beijing publisher || bail "no second publisher"
 as_user cp "$T/bj.pem" "$T/bj2.pem"
@@ -74,7 +85,7 @@ is "$failed" 0 "two publishers at once in one channel both land, $rounds times"
 [ "$(conflicts)" -gt 0 ]
 ok $? "though one of them met a conflict ($(conflicts) in all)"
 run kb sc check --json
-is "$(jq -c '[.new[] | select(.course != "trademark-basics") | "\(.course) \(.release)"]' <<<"$out")" \
+is "$(jq -c '[.new[] | select(.course == ("first", "second")) | "\(.course) \(.release)"]' <<<"$out")" \
 	"[\"first $rounds\",\"second $rounds\"]" "and all their releases are there"
 course "$T/same" first again && echo a >"$T/same/text"
 course "$T/same2" first again2 && echo b >"$T/same2/text"

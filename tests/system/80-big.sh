@@ -67,11 +67,17 @@ ok $? "what was fetched equals what was published" || diag "$(head -n 5 "$T/diff
 exits 0 "verified" measured verifier sc verify
 exits 0 "the same folder again adds nothing" publish bj beijing.ip "$T/course"
 
-awk '/^VmHWM/ { print $2 }' "/proc/$HUB_PID/status" >"$T/hub.kib"
+peak() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
+peak "$HUB_PID" >"$T/hub.kib"
+read -ra children < <(cat "/proc/$HUB_PID/task/"*/children)
+for child in "${children[@]}"; do
+	[ "$(cat "/proc/$child/comm")" != kebaod-signer ] || peak "$child" >"$T/signer.kib"
+done
 modest publisher
 modest client
 modest verifier
 modest hub
+modest signer
 hub_stop
 ok $? "the hub ends cleanly"
 done_testing

@@ -289,7 +289,8 @@ a_file_that_changes_between_the_readings_is_named(void **state)
 			assert_int_equal(
 			    futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }), 0);
 		close(fd);
-		assert_int_equal(build_packs(b, r.index, missing, IN_SPOOL(w.spool), &packs, &e), -1);
+		assert_int_equal(build_packs(b, r.index, missing, IN_SPOOL(w.spool), &packs,
+		    &e), -1);
 		assert_int_equal(e.class, ERR_CONFLICT);
 		assert_non_null(strstr(e.text, changes[i].path));
 		assert_non_null(strstr(e.text, "changed"));
