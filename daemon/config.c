@@ -186,6 +186,18 @@ set_level(struct config *c, const struct key *key, const char *value, struct err
 	return 0;
 }
 
+static int
+set_switch(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	bool is_on = strcmp(value, "on") == 0;
+
+	if (!is_on && strcmp(value, "off") != 0)
+		return err_set(e, ERR_BAD_INPUT, "%s must be on or off, not \"%.100s\"", key->name,
+		    value);
+	*(bool *)field(c, key) = is_on;
+	return 0;
+}
+
 #define AT(member) offsetof(struct config, member)
 
 static const struct key keys[] = {
@@ -205,6 +217,9 @@ static const struct key keys[] = {
 	{ "max_connections_per_address", set_number, AT(max_connections_per_address), 1, 1000000,
 	    false },
 	{ "log_level", set_level, AT(log_level), 0, 0, false },
+	{ "patches", set_switch, AT(makes_patches), 0, 0, false },
+	{ "patch.level", set_number, AT(patch_level), 1, LIMIT_PATCH_LEVEL, false },
+	{ "patch.releases", set_number, AT(patch_releases), 0, LIMIT_PATCH_RELEASES, false },
 };
 
 #undef AT
@@ -277,6 +292,9 @@ config_parse(const char *text, size_t len, const char *name, struct config *out,
 		.max_connections = LIMIT_CONNECTIONS,
 		.max_connections_per_address = LIMIT_CONNECTIONS_PER_ADDRESS,
 		.log_level = LOG_LEVEL_INFO,
+		.makes_patches = true,
+		.patch_level = PATCH_LEVEL,
+		.patch_releases = PATCH_RELEASES,
 	};
 	bool seen[N_KEYS] = { false };
 	char *copy = NULL, *next;

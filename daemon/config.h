@@ -7,6 +7,7 @@
 #ifndef KEBAO_DAEMON_CONFIG_H
 #define KEBAO_DAEMON_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ struct config {
 	unsigned max_connections;
 	unsigned max_connections_per_address;
 	enum log_level log_level;
+	bool makes_patches;            /* patches = on */
+	unsigned patch_level;          /* of zstd */
+	unsigned patch_releases;       /* how many earlier ones get a patch to the newest */
 };
 
 /* Pure.  name stands in messages.  0 with *out to clear; -1: *out is untouched, ERR_BAD_INPUT. */

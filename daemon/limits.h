@@ -45,4 +45,10 @@
 #define LIMIT_CONFIG_LIST 32u            /* values of a list in it: names of one certificate */
 #define LIMIT_TICKET_KEY_S 43200         /* s until ticket keys change; the last is still read */
 
+/* Patches, made at low priority. */
+#define PATCH_LEVEL 9u           /* of zstd, where none is configured: seconds, not minutes */
+#define PATCH_RELEASES 3u        /* earlier releases with a patch, where nothing is configured */
+#define LIMIT_PATCH_LEVEL 19u    /* higher ones need more memory than a hub has for this */
+#define LIMIT_PATCH_RELEASES 10u /* as many as are live */
+
 #endif

@@ -13,6 +13,8 @@
 #define MAGIC_BYTES 8u
 #define SECTION_BYTES 8u /* tag and length */
 #define RUN_BYTES 16u
+#define PATCH_TAG "PTCH"
+#define PATCH_BYTES (2u * DIGEST_LEN + 3u * 8u)
 
 struct run {
 	uint64_t off; /* in the pack */
@@ -29,6 +31,8 @@ struct hint {
 	uint32_t *stored_lens; /* owned; by frame */
 	uint64_t *offs;        /* owned; by frame, in its pack */
 	uint32_t n_frames;
+	uint8_t *patches; /* owned; PATCH_BYTES each */
+	size_t n_patches;
 };
 
 void
@@ -40,6 +44,7 @@ hint_free(struct hint *h)
 	free(h->runs);
 	free(h->stored_lens);
 	free(h->offs);
+	free(h->patches);
 	free(h);
 }
 
@@ -182,11 +187,26 @@ take_section(const uint8_t **p, size_t *left, const uint8_t **tag, uint32_t *len
 	return 0;
 }
 
+/* The section of patches, which may be absent: directly behind the four. */
 static int
-split(const uint8_t *p, size_t left, struct section *sections, struct err *e)
+take_patches(const uint8_t *tag, uint32_t len, struct section *patches, struct err *e)
+{
+	patches->bytes = tag + SECTION_BYTES;
+	patches->n_items = len / PATCH_BYTES;
+	if (len == 0 || len % PATCH_BYTES != 0 || patches->n_items > HINT_PATCHES)
+		return err_set(e, ERR_BAD_INPUT, "hint has %" PRIu32 " bytes of patches", len);
+	return 0;
+}
+
+static int
+split(const uint8_t *p, size_t left, struct section *sections, struct section *patches,
+    struct err *e)
 {
 	const uint8_t *tag = NULL;
+	bool is_fifth = true;
 	uint32_t len = 0;
+
+	*patches = (struct section){ NULL, 0 };
 
 	for (unsigned i = 0; i < N_SECTIONS; i++) {
 		if (take_section(&p, &left, &tag, &len, e) == -1)
@@ -207,6 +227,14 @@ split(const uint8_t *p, size_t left, struct section *sections, struct err *e)
 			if (memcmp(tag, section_of[i].tag, 4) == 0)
 				return err_set(e, ERR_BAD_INPUT, "hint has its section %s twice",
 				    section_of[i].tag);
+		if (memcmp(tag, PATCH_TAG, 4) == 0) {
+			if (!is_fifth)
+				return err_set(e, ERR_BAD_INPUT,
+				    "section " PATCH_TAG " of the hint is not where it belongs");
+			if (take_patches(tag, len, patches, e) == -1)
+				return -1;
+		}
+		is_fifth = false;
 	}
 	return 0;
 }
@@ -246,10 +274,27 @@ parse_runs(struct hint *h, const uint8_t *bytes, struct err *e)
 	return 0;
 }
 
+static int
+keep_patches(struct hint *h, const struct section *patches, struct err *e)
+{
+	size_t len = (size_t)patches->n_items * PATCH_BYTES;
+	uint8_t *copy;
+
+	if (len == 0)
+		return 0;
+	copy = malloc(len);
+	if (copy == NULL)
+		return err_nomem(e);
+	memcpy(copy, patches->bytes, len);
+	h->patches = copy;
+	h->n_patches = patches->n_items;
+	return 0;
+}
+
 int
 hint_parse(const void *bytes, size_t len, struct hint **out, struct err *e)
 {
-	struct section sections[N_SECTIONS];
+	struct section sections[N_SECTIONS], patches;
 	uint32_t n_packs, n_frames, n_runs;
 	struct hint *h;
 
@@ -257,7 +302,8 @@ hint_parse(const void *bytes, size_t len, struct hint **out, struct err *e)
 		return err_set(e, ERR_BAD_INPUT, "hint is longer than %u bytes", LIMIT_HINT_BYTES);
 	if (len < MAGIC_BYTES || memcmp(bytes, MAGIC, MAGIC_BYTES) != 0)
 		return err_set(e, ERR_BAD_INPUT, "not a hint of format 1");
-	if (split((const uint8_t *)bytes + MAGIC_BYTES, len - MAGIC_BYTES, sections, e) == -1)
+	if (split((const uint8_t *)bytes + MAGIC_BYTES, len - MAGIC_BYTES, sections,
+	    &patches, e) == -1)
 		return -1;
 	if (sections[SECTION_INDEX].n_items != 1)
 		return err_set(e, ERR_BAD_INPUT, "hint does not name one index");
@@ -276,7 +322,8 @@ hint_parse(const void *bytes, size_t len, struct hint **out, struct err *e)
 	memcpy(h->packs, sections[SECTION_PACKS].bytes, (size_t)h->n_packs * DIGEST_LEN);
 	for (uint32_t i = 0; i < h->n_frames; i++)
 		h->stored_lens[i] = buf_get_u32le(sections[SECTION_STORED].bytes + 4 * (size_t)i);
-	if (parse_runs(h, sections[SECTION_RUNS].bytes, e) == -1) {
+	if (keep_patches(h, &patches, e) == -1 ||
+	    parse_runs(h, sections[SECTION_RUNS].bytes, e) == -1) {
 		hint_free(h);
 		return -1;
 	}
@@ -336,6 +383,10 @@ hint_encode(const struct hint *h, struct buf *b, struct err *e)
 		if (buf_add_u32le(b, h->stored_lens[i], e) == -1)
 			goto fail;
 	if (encode_runs(h, b, e) == -1)
+		goto fail;
+	if (h->n_patches > 0 && (buf_add(b, PATCH_TAG, 4, e) == -1 ||
+	    buf_add_u32le(b, (uint32_t)(h->n_patches * PATCH_BYTES), e) == -1 ||
+	    buf_add(b, h->patches, h->n_patches * PATCH_BYTES, e) == -1))
 		goto fail;
 	return 0;
 fail:
@@ -402,4 +453,61 @@ hint_place(const struct hint *h, uint32_t frame, struct hint_place *out)
 	out->pack = h->runs[low].pack;
 	out->stored_len = h->stored_lens[frame];
 	out->off = h->offs[frame];
+}
+
+size_t
+hint_n_patches(const struct hint *h)
+{
+	return h->n_patches;
+}
+
+void
+hint_patch(const struct hint *h, size_t i, struct hint_patch *out)
+{
+	const uint8_t *p = h->patches + i * PATCH_BYTES;
+
+	assert(i < h->n_patches);
+	memcpy(out->from.bytes, p, DIGEST_LEN);
+	memcpy(out->patch.bytes, p + DIGEST_LEN, DIGEST_LEN);
+	p += 2u * DIGEST_LEN;
+	out->patch_len = buf_get_u64le(p);
+	out->content_bytes = buf_get_u64le(p + 8);
+	out->frames_bytes = buf_get_u64le(p + 16);
+}
+
+bool
+hint_find_patch(const struct hint *h, const struct digest *from, struct hint_patch *out)
+{
+	for (size_t i = 0; i < h->n_patches; i++) {
+		struct hint_patch patch;
+
+		hint_patch(h, i, &patch);
+		if (digest_equal(&patch.from, from)) {
+			*out = patch;
+			return true;
+		}
+	}
+	return false;
+}
+
+int
+hint_encode_patches(const struct hint_patch *patches, size_t n, struct buf *b, struct err *e)
+{
+	size_t before = buf_len(b);
+
+	assert(n > 0 && n <= HINT_PATCHES);
+	if (buf_add(b, PATCH_TAG, 4, e) == -1 ||
+	    buf_add_u32le(b, (uint32_t)(n * PATCH_BYTES), e) == -1)
+		goto fail;
+	for (size_t i = 0; i < n; i++)
+		if (buf_add(b, patches[i].from.bytes, DIGEST_LEN, e) == -1 ||
+		    buf_add(b, patches[i].patch.bytes, DIGEST_LEN, e) == -1 ||
+		    buf_add_u64le(b, patches[i].patch_len, e) == -1 ||
+		    buf_add_u64le(b, patches[i].content_bytes, e) == -1 ||
+		    buf_add_u64le(b, patches[i].frames_bytes, e) == -1)
+			goto fail;
+	return 0;
+fail:
+	buf_truncate(b, before);
+	return -1;
 }

@@ -8,6 +8,7 @@
 #ifndef KEBAO_CATALOG_REPO_HINT_H
 #define KEBAO_CATALOG_REPO_HINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,30 @@ uint32_t hint_n_packs(const struct hint *h);
 uint32_t hint_n_runs(const struct hint *h);
 const struct digest *hint_index(const struct hint *h);
 const struct digest *hint_pack(const struct hint *h, uint32_t pack); /* lent */
+
+/*
+ * What the release costs somebody who holds an earlier one: as frames from packs, and as a patch
+ * where there is one worth having.
+ */
+struct hint_patch {
+	struct digest from;     /* index of the release one holds; all zero: one holds nothing */
+	struct digest patch;    /* name of the patch; all zero: there is none */
+	uint64_t patch_len;     /* of the file; 0 where there is none */
+	uint64_t content_bytes; /* of its groups, unpacked */
+	uint64_t frames_bytes;  /* what the same would cost from packs, with the index */
+};
+
+#define HINT_PATCHES 64u /* of one hint */
+
+/* Of a parsed hint; those that are made have none. */
+size_t hint_n_patches(const struct hint *h);
+void hint_patch(const struct hint *h, size_t i, struct hint_patch *out);
+/* The one for whoever holds the release with this index; false where there is none. */
+bool hint_find_patch(const struct hint *h, const struct digest *from, struct hint_patch *out);
+
+/* Append the section to an encoded hint that has none; n is 1 to HINT_PATCHES. */
+int hint_encode_patches(const struct hint_patch *patches, size_t n, struct buf *b, struct err *e)
+    __attribute__((warn_unused_result));
 
 /* frame < hint_n_frames(). */
 void hint_place(const struct hint *h, uint32_t frame, struct hint_place *out);

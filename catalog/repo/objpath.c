@@ -148,6 +148,8 @@ parse_parts(struct objpath *out, struct part *parts, size_t n)
 		return parse_hashed(out, OBJPATH_INDEX, parts + 1, ".index");
 	if (n == 4 && is_text(&parts[0], "packs"))
 		return parse_hashed(out, OBJPATH_PACK, parts + 1, ".pack");
+	if (n == 4 && is_text(&parts[0], "patches"))
+		return parse_hashed(out, OBJPATH_PATCH, parts + 1, ".patch");
 	if (n == 4 && is_text(&parts[0], "hints")) {
 		out->kind = OBJPATH_HINT;
 		return take_release(out, parts + 1);
@@ -217,6 +219,9 @@ objpath_build(char *out, const struct objpath *p)
 	case OBJPATH_PACK:
 		objpath_pack(out, p->channel, &p->hash);
 		break;
+	case OBJPATH_PATCH:
+		objpath_patch(out, p->channel, &p->hash);
+		break;
 	case OBJPATH_HINT:
 		objpath_hint(out, p->channel, p->course, p->release);
 		break;
@@ -245,6 +250,15 @@ objpath_pack(char *out, const char *channel, const struct digest *hash)
 
 	digest_hex(hex, hash);
 	print(out, "packs/%s/%.2s/%s.pack", channel, hex, hex);
+}
+
+void
+objpath_patch(char *out, const char *channel, const struct digest *hash)
+{
+	char hex[DIGEST_HEX_LEN + 1];
+
+	digest_hex(hex, hash);
+	print(out, "patches/%s/%.2s/%s.patch", channel, hex, hex);
 }
 
 void

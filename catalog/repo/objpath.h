@@ -30,6 +30,7 @@ enum objpath_kind {
 	OBJPATH_INDEX,        /* indexes/<channel>/<hh>/<hash>.index */
 	OBJPATH_PACK,         /* packs/<channel>/<hh>/<hash>.pack */
 	OBJPATH_HINT,         /* hints/<channel>/<course>/<release> */
+	OBJPATH_PATCH,        /* patches/<channel>/<hh>/<hash>.patch */
 };
 
 struct objpath {
@@ -38,7 +39,7 @@ struct objpath {
 	char course[IDS_SIZE];  /* record, bundle, hint; else "" */
 	uint32_t release;       /* record, bundle, hint; else 0 */
 	uint64_t version;       /* numbered metadata; else 0 */
-	struct digest hash;     /* record, bundle, index, pack; else zero */
+	struct digest hash;     /* record, bundle, index, pack, patch; else zero */
 };
 
 /*
@@ -57,6 +58,7 @@ bool objpath_is_mutable(enum objpath_kind kind);
 /* The names most often built.  The ids must be valid; out has OBJPATH_SIZE bytes. */
 void objpath_index(char *out, const char *channel, const struct digest *hash);
 void objpath_pack(char *out, const char *channel, const struct digest *hash);
+void objpath_patch(char *out, const char *channel, const struct digest *hash);
 void objpath_hint(char *out, const char *channel, const char *course, uint32_t release);
 void objpath_metadata(char *out, const char *role, uint64_t version); /* not timestamp */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog/repo/stream.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -143,6 +144,16 @@ next_frame(struct stream *s, uint8_t *out, uint32_t *len, struct err *e)
 	*len = f.len;
 	s->frame++;
 	return 0;
+}
+
+int
+stream_frame(struct stream *s, uint32_t frame, void *out, struct err *e)
+{
+	uint32_t len;
+
+	assert(s->coder != NULL && frame < index_n_frames(s->src.index));
+	s->frame = frame;
+	return next_frame(s, out, &len, e);
 }
 
 static int

@@ -63,6 +63,13 @@ int stream_read(struct stream *s, void *out, size_t room, size_t *n, struct err 
     __attribute__((warn_unused_result));
 
 /*
+ * The content of any frame of a tar stream, verified; out has room for its length.  Frames may be
+ * asked for in any order, but not from a stream that is read, too.
+ */
+int stream_frame(struct stream *s, uint32_t frame, void *out, struct err *e)
+    __attribute__((warn_unused_result));
+
+/*
  * Length and ETag of the .tar.zst view (FORMATS.md 5).  stored_sha256 are the
  * hashes of the stored bytes of all frames; etag receives the quotes, too.
  */

@@ -14,7 +14,7 @@
 #include "catalog/repo/tree.h"
 #include "clients/kebao/download.h"
 #include "clients/kebao/interrupt.h"
-#include "clients/kebao/novelty.h"
+#include "catalog/repo/novelty.h"
 #include "clients/kebao/release.h"
 
 #define OLDS 2 /* releases whose frames are reused: each costs its index in memory */

@@ -16,6 +16,7 @@
 #include "daemon/app/drafts.h"
 #include "daemon/app/hot.h"
 #include "daemon/app/layouts.h"
+#include "daemon/app/patcher.h"
 #include "daemon/app/routes.h"
 #include "daemon/app/servercert.h"
 #include "daemon/app/switchover.h"
@@ -83,6 +84,18 @@ make_parts(struct app *app, struct err *e)
 	return drafts_new(&drafts, &app->drafts, e);
 }
 
+static int
+start_patcher(struct app *app, struct err *e)
+{
+	const struct config *config = app->config;
+	struct patcher_parts parts = { .dirfd = app->dirfd, .state = app->state,
+		.store = app->store, .layouts = app->layouts, .level = config->patch_level,
+		.n_releases = config->patch_releases,
+		.reserve_bytes = config->free_space_reserve };
+
+	return config->makes_patches ? patcher_run(&parts, &app->patcher, e) : 0;
+}
+
 static void
 fill_service(struct app *app)
 {
@@ -109,7 +122,7 @@ start_all(struct app *app, struct err *e)
 		return -1;
 	upkeep_start_up(app, now);
 	fill_service(app);
-	if (drafts_run(app->drafts, e) == -1)
+	if (drafts_run(app->drafts, e) == -1 || start_patcher(app, e) == -1)
 		return -1;
 	return upkeep_run(app, &app->upkeep, e);
 }
@@ -158,6 +171,7 @@ app_stop(struct app *app)
 	if (app == NULL)
 		return;
 	upkeep_stop(app->upkeep); /* threads first: they use all that follows */
+	patcher_free(app->patcher);
 	drafts_free(app->drafts);
 	switchover_free(app->switchover);
 	uploads_free(app->uploads);

@@ -17,6 +17,7 @@ struct config;
 struct drafts;
 struct hot;
 struct layouts;
+struct patcher;
 struct server;
 struct signer;
 struct state;
@@ -38,6 +39,7 @@ struct app {
 	struct uploads *uploads;
 	struct switchover *switchover;
 	struct drafts *drafts;
+	struct patcher *patcher; /* NULL where patches are off */
 	struct upkeep *upkeep;
 	pthread_mutex_t registry_lock;   /* one change of the registry at a time */
 	pthread_mutex_t server_lock;

@@ -29,6 +29,7 @@ static const struct route public_routes[] = {
 	REPOSITORY("/indexes"),
 	REPOSITORY("/packs"),
 	REPOSITORY("/hints"),
+	REPOSITORY("/patches"),
 	ASK("/bundles/{channel}/{course}/{file}", serve_bundle),
 
 	ASK("/api/v1/hub", serve_hub),

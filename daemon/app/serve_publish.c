@@ -8,6 +8,7 @@
 #include "catalog/json/json.h"
 #include "daemon/app/respond.h"
 #include "daemon/app/context.h"
+#include "daemon/app/patcher.h"
 #include "daemon/app/rolecheck.h"
 #include "daemon/app/serve.h"
 #include "daemon/app/switchover.h"
@@ -137,6 +138,8 @@ serve_publish(struct exchange *x, struct err *e)
 			rc = publish(x, &d, &version, e);
 	}
 	switchover_end(sw);
+	if (rc == 0)
+		patcher_wake(context_app(x)->patcher);
 	return rc == 0 ? answer_version(x, version, e) : respond_space(x, e);
 }
 

@@ -22,6 +22,7 @@ type_of(enum objpath_kind kind)
 	case OBJPATH_INDEX:
 	case OBJPATH_PACK:
 	case OBJPATH_HINT:
+	case OBJPATH_PATCH:
 		return "application/octet-stream";
 	}
 	return "application/octet-stream";

@@ -12,6 +12,7 @@
 
 #include "catalog/hub/state_drafts.h"
 #include "daemon/app/context.h"
+#include "daemon/app/patcher.h"
 #include "daemon/app/servercert.h"
 #include "daemon/app/switchover.h"
 #include "daemon/app/uploads.h"
@@ -101,6 +102,7 @@ slow_round(struct app *app, int64_t now)
 	if (state_drafts_expire(app->state, now - STATE_DRAFTS_SECONDS, &note, NULL, &e) == -1)
 		log_failure(LOG_LEVEL_ERROR, "drafts-expire", &e);
 	renew_certificate(app, now);
+	patcher_wake(app->patcher);
 }
 
 static void

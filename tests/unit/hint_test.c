@@ -115,13 +115,87 @@ sections_of_later_versions_are_ignored(void **state)
 
 	(void)state;
 	encode_sample(&b);
-	assert_int_equal(buf_add(&b, "PTCH\3\0\0\0abcNEXT\0\0\0\0", 19, NULL), 0);
+	assert_int_equal(buf_add(&b, "LATR\3\0\0\0abcNEXT\0\0\0\0", 19, NULL), 0);
 	assert_int_equal(hint_parse(buf_data(&b), buf_len(&b), &h, &e), 0);
 	check_sample(h);
 	hint_free(h);
 	assert_int_equal(buf_add(&b, "RUNS\0\0\0\0", 8, NULL), 0);
 	assert_int_equal(hint_parse(buf_data(&b), buf_len(&b), &h, &e), -1);
 	assert_non_null(strstr(e.text, "twice"));
+	buf_clear(&b);
+}
+
+static const struct hint_patch patches[] = {
+	{ { { 0 } }, { { 77 } }, 5000, 70000, 6000 },
+	{ { { 40 } }, { { 78 } }, 1ull << 40, 1ull << 41, 1ull << 42 },
+	{ { { 41 } }, { { 0 } }, 0, 0, 123 },
+};
+
+static void
+patches_are_named_and_found(void **state)
+{
+	static const struct digest other = { { 42 } };
+	struct buf b = BUF_INIT, again = BUF_INIT;
+	struct hint_patch found;
+	struct hint *h;
+	struct err e;
+
+	(void)state;
+	encode_sample(&b);
+	assert_int_equal(hint_encode_patches(patches, 3, &b, &e), 0);
+	assert_int_equal(buf_add(&b, "LATR\0\0\0\0", 8, NULL), 0);
+	assert_int_equal(hint_parse(buf_data(&b), buf_len(&b), &h, &e), 0);
+	check_sample(h);
+	assert_int_equal(hint_n_patches(h), 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(hint_find_patch(h, &patches[i].from, &found));
+		assert_memory_equal(&found, &patches[i], sizeof(found));
+	}
+	assert_false(hint_find_patch(h, &other, &found));
+	assert_int_equal(hint_encode(h, &again, &e), 0);
+	assert_memory_equal(buf_data(&again), buf_data(&b), buf_len(&b) - 8);
+	for (long nth = 1;; nth++) {
+		struct hint *h2 = NULL;
+		bool fired;
+		int rc;
+
+		fault_arm(FAULT_ALLOC, nth);
+		rc = hint_parse(buf_data(&b), buf_len(&b), &h2, &e);
+		fired = fault_disarm();
+		assert_true(fired == (rc == -1) && fired == (h2 == NULL));
+		hint_free(h2);
+		if (!fired)
+			break;
+	}
+	hint_free(h);
+	buf_clear(&b);
+	buf_clear(&again);
+}
+
+static void
+patches_elsewhere_or_in_part_are_refused(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} bad[] = { { "PTCH\0\0\0\0", 8 }, { "PTCH\3\0\0\0abc", 11 },
+		{ "LATR\0\0\0\0PTCH\0\0\0\0", 16 } };
+	struct buf b = BUF_INIT;
+	struct hint *h;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		encode_sample(&b);
+		assert_int_equal(buf_add(&b, bad[i].bytes, bad[i].len, NULL), 0);
+		assert_int_equal(hint_parse(buf_data(&b), buf_len(&b), &h, &e), -1);
+		assert_int_equal(e.class, ERR_BAD_INPUT);
+		buf_clear(&b);
+	}
+	encode_sample(&b);
+	for (size_t i = 0; i <= HINT_PATCHES / 3; i++)
+		assert_int_equal(hint_encode_patches(patches, 3, &b, &e), 0);
+	assert_int_equal(hint_parse(buf_data(&b), buf_len(&b), &h, &e), -1); /* twice */
 	buf_clear(&b);
 }
 
@@ -288,6 +362,8 @@ main(void)
 		cmocka_unit_test(a_parsed_hint_is_the_one_made),
 		cmocka_unit_test(a_hint_speaks_of_one_index),
 		cmocka_unit_test(sections_of_later_versions_are_ignored),
+		cmocka_unit_test(patches_are_named_and_found),
+		cmocka_unit_test(patches_elsewhere_or_in_part_are_refused),
 		cmocka_unit_test(a_hint_cut_anywhere_is_refused),
 		cmocka_unit_test(flipped_bytes_are_refused_or_stay_within_bounds),
 		cmocka_unit_test(each_lie_has_its_check),

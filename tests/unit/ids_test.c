@@ -111,6 +111,7 @@ static const struct {
 	    1 },
 	{ "indexes/gd.ip/00/" HASH ".index", OBJPATH_INDEX, "gd.ip", "", 0, 0, 1 },
 	{ "packs/gd.ip/00/" HASH ".pack", OBJPATH_PACK, "gd.ip", "", 0, 0, 1 },
+	{ "patches/gd.ip/00/" HASH ".patch", OBJPATH_PATCH, "gd.ip", "", 0, 0, 1 },
 	{ "hints/gd.ip/basics/1000000", OBJPATH_HINT, "gd.ip", "basics", 1000000, 0, 0 },
 	{ "targets/" LEN_48 "/" LEN_48 "/1000000/" HASH ".record.json", OBJPATH_RECORD, LEN_48,
 	    LEN_48, 1000000, 0, 1 },

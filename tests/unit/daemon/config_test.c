@@ -32,6 +32,7 @@ every_key_is_read(void **state)
 	    "free_space_reserve = 2G\npublisher_quota = 512K\n"
 	    "workers = 3\npool_threads = 5\n"
 	    "max_connections = 10\nmax_connections_per_address = 2\n"
+	    "patches = off\npatch.level = 19\npatch.releases = 0\n"
 	    "log_level = debug";
 	struct config c;
 	struct err e = { 0 };
@@ -55,6 +56,9 @@ every_key_is_read(void **state)
 	assert_int_equal(c.pool_threads, 5);
 	assert_int_equal(c.max_connections, 10);
 	assert_int_equal(c.max_connections_per_address, 2);
+	assert_false(c.makes_patches);
+	assert_int_equal(c.patch_level, 19);
+	assert_int_equal(c.patch_releases, 0);
 	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
 	config_clear(&c);
 }
@@ -76,6 +80,9 @@ what_is_not_given_has_a_default(void **state)
 	assert_true(c.free_space_reserve == LIMIT_FREE_SPACE_RESERVE_BYTES);
 	assert_true(c.publisher_quota == 0);
 	assert_int_equal(c.max_connections, LIMIT_CONNECTIONS);
+	assert_true(c.makes_patches);
+	assert_int_equal(c.patch_level, PATCH_LEVEL);
+	assert_int_equal(c.patch_releases, PATCH_RELEASES);
 	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
 	config_clear(&c);
 }
@@ -111,6 +118,9 @@ mistakes_are_named_with_their_line(void **state)
 		{ "workers = 1 2\n", "must be a number" },
 		{ "max_connections = 0\n", "must be a number from 1" },
 		{ "log_level = loud\n", "must be error, warn, info or debug" },
+		{ "patches = yes\n", "patches must be on or off" },
+		{ "patch.level = 20\n", "patch.level must be a number from 1 to 19" },
+		{ "patch.releases = 11\n", "patch.releases must be a number from 0 to 10" },
 		{ "state = /\xff\n", "is not UTF-8 text" },
 	};
 	struct config c;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "clients/kebao/novelty.h"
+#include "catalog/repo/novelty.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ make_set(struct set *s, size_t room, struct err *e)
 static int
 frames_of(const struct index *ix, struct set *out, struct err *e)
 {
-	uint32_t n = index_n_frames(ix);
+	uint32_t n = ix != NULL ? index_n_frames(ix) : 0;
 
 	if (make_set(out, n, e) == -1)
 		return -1;
@@ -53,7 +53,7 @@ frames_of(const struct index *ix, struct set *out, struct err *e)
 static int
 files_of(const struct index *ix, struct set *out, struct err *e)
 {
-	uint32_t n = index_n_entries(ix);
+	uint32_t n = ix != NULL ? index_n_entries(ix) : 0;
 
 	if (make_set(out, n, e) == -1)
 		return -1;
