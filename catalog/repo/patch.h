@@ -4,7 +4,7 @@
  * FORMATS.md 3.8.  Nobody signs a patch and nobody believes it: what comes out of it is an
  * index, which must be the one the record names, and frames, which must be those of the index.
  *
- *	patch_open()     header and recipe: the new index but for the hashes that follow from content
+ *	patch_open()     header and recipe: the new index but for hashes that follow from content
  *	patch_index()    goes through the whole once, computes those hashes: the new index, or not
  *	patch_frames()   goes through it again and hands the new frames out, in tar order
  *

@@ -71,6 +71,22 @@ struct patch_recipe {
 	uint64_t content_bytes; /* of all groups */
 };
 
+/* What the lower bits of the first number of an item in the recipe say. */
+enum patch_entry_op {
+	PATCH_KEEP,
+	PATCH_SKIP,
+	PATCH_EDIT,
+	PATCH_EDIT_GIVEN,
+	PATCH_ADD,
+	PATCH_ADD_GIVEN,
+	PATCH_MOVE,
+	PATCH_COPY,
+};
+#define PATCH_ENTRY_BITS 3u
+enum patch_frame_op { PATCH_FRAMES, PATCH_JUMP, PATCH_FRAME, PATCH_REPEAT };
+#define PATCH_FRAME_BITS 2u
+#define PATCH_HASHES_BYTES (4u + DIGEST_LEN)
+
 void patch_recipe_clear(struct patch_recipe *r);
 
 /* Compare two releases; groups are added later.  from may be NULL. */

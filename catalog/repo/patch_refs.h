@@ -34,14 +34,14 @@ struct patch_scan {
 	void *ctx;
 };
 
-/* Look at the old content: first at what the new release has not, then at the rest, within bounds. */
+/* Look at the old content: what the new release has not, then the rest, within bounds. */
 int patch_refs_new(const struct patch_scan *scan, struct patch_refs **out, struct err *e)
     __attribute__((warn_unused_result));
 void patch_refs_free(struct patch_refs *refs);
 
 /*
- * Choose for the content, given what belongs to it by name (wanted; it comes first): extents in order,
- * most_bytes in all, without overlap.  The caller frees *out.
+ * Choose for the content, given what belongs to it by name (wanted; it comes first): extents in
+ * order, most_bytes in all, without overlap.  The caller frees *out.
  */
 struct patch_need {
 	const uint8_t *content;

@@ -156,7 +156,8 @@ put_prose(int dirfd, const char *path, size_t len, uint64_t seed, const char *ed
 	size_t at = 0;
 
 	assert_non_null(text);
-	for (uint64_t i = seed * 1000003; at < len; i = i * 6364136223846793005ull + 1442695040888963407ull)
+	for (uint64_t i = seed * 1000003; at < len;
+	    i = i * 6364136223846793005ull + 1442695040888963407ull)
 		at += (size_t)snprintf(text + at, 32, "%c%llx ", 'a' + (int)(i >> 60),
 		    (unsigned long long)(i >> 40 & 0xffff));
 	if (edit != NULL)
@@ -202,7 +203,8 @@ put_everything(struct story *s)
 	put_course(to);
 	for (int i = 0; i < 40; i++) {
 		(void)snprintf(name, sizeof(name), "unit %02d/text.md", i);
-		(void)snprintf(moved, sizeof(moved), "%s %02d/text.md", i < 20 ? "unit" : "part", i);
+		(void)snprintf(moved, sizeof(moved), "%s %02d/text.md", i < 20 ? "unit" : "part",
+		    i);
 		put_prose(from, name, 3000, (uint64_t)i, NULL);
 		put_prose(to, moved, 3000, (uint64_t)i, i % 9 == 0 ? "CHANGED" : NULL);
 	}
