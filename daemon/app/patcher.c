@@ -150,7 +150,10 @@ log_made(const struct state_release *to, uint32_t from, const struct hint_patch 
 {
 	struct log_line l;
 
-	log_begin(&l, LOG_LEVEL_INFO, h->patch_len > 0 ? "patch-made" : "patch-not-worth-it");
+	if (h->patch_len > 0)
+		log_begin(&l, LOG_LEVEL_INFO, "patch-made");
+	else
+		log_begin(&l, LOG_LEVEL_INFO, "patch-not-worth-it");
 	log_text(&l, "channel", to->channel);
 	log_text(&l, "course", to->course);
 	log_number(&l, "release", to->number);
