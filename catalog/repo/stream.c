@@ -39,8 +39,8 @@ struct stream {
 	uint64_t n_uses;
 	struct frame_coder *coder; /* owned; tar only, as all below */
 	uint8_t *stored;           /* owned */
-	uint8_t *content;          /* owned: what is left of a frame that did not fit */
-	size_t content_pos;
+	uint8_t *content;          /* owned: the frame before the next, where content_len is not 0 */
+	size_t content_pos;        /* what of it was given */
 	size_t content_len;
 };
 
@@ -168,13 +168,13 @@ read_tar(struct stream *s, uint8_t *out, size_t room, size_t *n, struct err *e)
 			return 0;
 		}
 		index_frame(s->src.index, s->frame, &f);
+		s->content_pos = s->content_len = 0;
 		if (f.len <= room) {
 			if (next_frame(s, out, &len, e) == -1)
 				return -1;
 			*n = len;
 			return 0;
 		}
-		s->content_pos = s->content_len = 0;
 		if (next_frame(s, s->content, &len, e) == -1)
 			return -1;
 		s->content_len = len;
@@ -184,6 +184,33 @@ read_tar(struct stream *s, uint8_t *out, size_t room, size_t *n, struct err *e)
 		*n = room;
 	memcpy(out, s->content + s->content_pos, *n);
 	s->content_pos += *n;
+	return 0;
+}
+
+int
+stream_tar_seek(struct stream *s, uint64_t off, struct err *e)
+{
+	struct index_frame f;
+	uint32_t frame, len;
+
+	if (s->is_over)
+		return err_set(e, ERR_SYSTEM, "read after a failure");
+	if (off >= index_tar_len(s->src.index))
+		return err_set(e, ERR_BAD_INPUT, "no such place in the tar");
+	frame = index_frame_at(s->src.index, off);
+	index_frame(s->src.index, frame, &f);
+	if (s->content_len == 0 || frame + 1 != s->frame) {
+		s->frame = frame;
+		s->content_pos = s->content_len = 0;
+		if (off == f.off)
+			return 0;
+		if (next_frame(s, s->content, &len, e) == -1) {
+			s->is_over = true;
+			return -1;
+		}
+		s->content_len = len;
+	}
+	s->content_pos = (size_t)(off - f.off);
 	return 0;
 }
 

@@ -39,8 +39,15 @@ struct stream_source {
 	void *find_ctx; /* lent until stream_free() */
 };
 
-/* The tar from its beginning. */
+/* The tar, from its beginning. */
 int stream_tar_new(const struct stream_source *src, struct stream **out, struct err *e)
+    __attribute__((warn_unused_result));
+
+/*
+ * Go on at byte off of the tar (off < its length).  Cheap within the frame at hand; else the next
+ * read begins with the frame that holds off.  For a stream of stream_tar_new() only.
+ */
+int stream_tar_seek(struct stream *s, uint64_t off, struct err *e)
     __attribute__((warn_unused_result));
 
 /*

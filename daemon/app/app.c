@@ -75,6 +75,7 @@ make_parts(struct app *app, struct err *e)
 	if (access_new(app->state, &app->access, e) == -1 ||
 	    layouts_new(app->state, app->store, LAYOUTS_BYTES, &app->layouts, e) == -1 ||
 	    hot_new(app->store, &app->hot, e) == -1 ||
+	    capability_key_make(&app->capability_key, e) == -1 ||
 	    uploads_new(&uploads, &app->uploads, e) == -1)
 		return -1;
 	switchover.layouts = app->layouts;

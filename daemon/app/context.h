@@ -10,6 +10,7 @@
 #include "catalog/base/err.h"
 #include "catalog/hub/audit.h"
 #include "daemon/app/access.h"
+#include "daemon/app/capability.h"
 #include "daemon/http/exchange.h"
 #include "daemon/http/route.h"
 
@@ -41,6 +42,7 @@ struct app {
 	struct drafts *drafts;
 	struct patcher *patcher; /* NULL where patches are off */
 	struct upkeep *upkeep;
+	struct capability_key capability_key; /* of this process; set at its start */
 	pthread_mutex_t registry_lock;   /* one change of the registry at a time */
 	pthread_mutex_t server_lock;
 	struct server *server;           /* borrowed; NULL while none serves; under its lock */

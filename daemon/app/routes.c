@@ -31,6 +31,10 @@ static const struct route public_routes[] = {
 	REPOSITORY("/hints"),
 	REPOSITORY("/patches"),
 	ASK("/bundles/{channel}/{course}/{file}", serve_bundle),
+	{ .method = METHOD_GET, .pattern = "/files/{~word}/{path...}", .run = ROUTE_IN_POOL,
+	    .handler = serve_file_capability, .hides_path = true },
+	ASK("/files/{channel}/{course}/{release}/{path...}", serve_file),
+	TELL(METHOD_POST, "/api/v1/capabilities", SMALL_BODY_BYTES, serve_capability),
 
 	ASK("/api/v1/hub", serve_hub),
 	ASK("/api/v1/trust", serve_trust),

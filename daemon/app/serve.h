@@ -7,11 +7,15 @@
 #define KEBAO_DAEMON_APP_SERVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "catalog/base/err.h"
 #include "daemon/http/exchange.h"
 
+struct app;
 struct objpath;
+struct state_release;
+struct view;
 
 /* serve_gate.c: begin functions that refuse before a long body is read */
 int serve_gate_admin(struct exchange *x, struct err *e);
@@ -25,6 +29,17 @@ bool serve_repository_hot(struct exchange *x); /* quick: see struct route */
 /* serve_bundle.c */
 int serve_bundle(struct exchange *x, struct err *e);
 int serve_bundle_tar(struct exchange *x, const struct objpath *p, struct err *e);
+/* A release that may be had; else ERR_NOT_FOUND in the words of access_absent(). */
+int serve_find_release(struct app *app, const char *channel, const char *course, uint32_t number,
+    struct state_release *out, struct err *e);
+/* Reply with the view, which is taken. */
+int serve_view(struct exchange *x, struct view *v, const char *content_type, const char *caching,
+    struct err *e);
+
+/* serve_files.c: one file out of a release */
+int serve_file(struct exchange *x, struct err *e);
+int serve_file_capability(struct exchange *x, struct err *e);
+int serve_capability(struct exchange *x, struct err *e); /* gives one */
 
 /* serve_hub.c: what everybody may ask */
 int serve_hub(struct exchange *x, struct err *e);

@@ -47,7 +47,7 @@ fits(const char *pattern, const char *path, struct route_param *params, size_t *
 		piece = next_piece(&p);
 		q_len = piece.is_rest ? strlen(q) : strcspn(q, "/");
 		if (piece.is_param) {
-			if (q_len == 0 || *n == ROUTE_PARAMS)
+			if (q_len == 0 || *n == ROUTE_PARAMS || (*piece.text == '~' && *q != '~'))
 				return false;
 			params[*n].name = piece.text;
 			params[*n].name_len = piece.len;

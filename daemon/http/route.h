@@ -3,8 +3,8 @@
  * The table of routes, and what the engine asks of the application.
  *
  * A pattern is a path with placeholders: {name} is exactly one non-empty
- * segment, a trailing {name...} is the non-empty rest.  Placeholders stand for
- * whole segments only.  The table is searched from the top, so put what is
+ * segment, {~name} one that begins with '~', a trailing {name...} is the non-empty rest.
+ * Placeholders stand for whole segments only.  The table is searched from the top, so put what is
  * special above what is general.  A GET route answers HEAD, too, unless a HEAD
  * route stands above it.  A path that only other methods know is answered 405
  * with Allow, an unknown one 404.
