@@ -39,7 +39,7 @@ struct stream {
 	uint64_t n_uses;
 	struct frame_coder *coder; /* owned; tar only, as all below */
 	uint8_t *stored;           /* owned */
-	uint8_t *content;          /* owned: the frame before the next, where content_len is not 0 */
+	uint8_t *content;          /* owned: the frame before frame, if content_len is not 0 */
 	size_t content_pos;        /* what of it was given */
 	size_t content_len;
 };

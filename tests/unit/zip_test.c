@@ -39,7 +39,8 @@ make_index(void)
 	assert_non_null(ix);
 	for (uint32_t i = 0; i < N_FILES; i++) {
 		const struct file *f = &files[i];
-		const struct tar_entry t = { f->kind, f->path, strlen(f->path), strlen(f->content) };
+		const struct tar_entry t = { f->kind, f->path, strlen(f->path),
+			strlen(f->content) };
 		struct digest d;
 
 		if (index_add_entry(ix, &t, &e) == -1)
