@@ -60,6 +60,8 @@ FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/
 BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/load
 # What attacks in system tests: forged roles, a server that lies.
 ATTACK := $(patsubst %.c,$(B)/%,$(wildcard tests/attack/*.c))
+# Programs that tests and measurements use: a bad line.
+TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 
 .PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint \
 	check fuzz soak \
@@ -118,6 +120,8 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(CATALOG)
 # A client that loads a server; nothing of ours is in it.
 $(B)/tests/bench/load: $(B)/tests/bench/load.o
 	$(link) -lssl -lcrypto
+$(B)/tests/tools/%: $(B)/tests/tools/%.o
+	$(link) -levent_core
 
 # What other people's tests of TUF clients are pointed at: docs/TESTING.md.
 $(B)/tests/interop/tuf-client: $(patsubst %.c,$(B)/%.o,$(wildcard tests/interop/*.c)) $(CATALOG)
@@ -148,7 +152,7 @@ $(B)/system/%.t: tests/system/%.sh Makefile
 	@printf '#!/bin/sh\nKEBAO_BIN=$(CURDIR)/$(B) exec $(CURDIR)/$<\n' >$@ && chmod +x $@
 $(B)/replay.t: $(FUZZ) Makefile
 	@printf '#!/bin/sh\nexec $(CURDIR)/tests/fuzz/replay.sh $(FUZZ)\n' >$@ && chmod +x $@
-check-programs: all tuf-client $(UNIT) $(ATTACK) $(SYSTEM) $(B)/replay.t
+check-programs: all tuf-client $(UNIT) $(ATTACK) $(TOOLS) $(SYSTEM) $(B)/replay.t
 
 # --- tests -----------------------------------------------------------------------------
 LINT  := $(wildcard tests/lint/[0-9]*.sh)
@@ -163,7 +167,7 @@ check: deps
 	@$(PROVE) $(patsubst $(B)/%,build/debug/%,$(SYSTEM)) $(patsubst $(B)/%,build/asan/%,$(SYSTEM)) \
 		$(LINT) $(foreach c,debug asan release,$(patsubst $(B)/%,build/$(c)/%,$(UNIT))) \
 		build/asan/replay.t
-system: all courses $(ATTACK) $(SYSTEM)
+system: all courses $(ATTACK) $(TOOLS) $(SYSTEM)
 	@$(PROVE) $(SYSTEM)
 lint: all
 	@$(PROVE) $(LINT)

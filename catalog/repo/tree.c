@@ -457,4 +457,6 @@ void
 tree_figures(const struct tree *t, struct tree_figures *out)
 {
 	*out = t->figures;
+	for (uint32_t i = 0; i < index_n_entries(t->index); i++)
+		out->n_files_done += t->is_done[i];
 }

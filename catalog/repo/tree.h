@@ -28,11 +28,12 @@
 struct index;
 struct tree; /* opaque; one thread at a time */
 
-/* A release of an earlier day, complete in a directory; it may have been tampered with. */
+/* A release of an earlier day in a directory; it may have been tampered with. */
 struct tree_old {
 	int dirfd;                 /* borrowed until tree_free() */
 	const struct index *index; /* borrowed until tree_free() */
 	bool is_doubted;           /* known to be damaged: files are copied, not linked */
+	bool is_unproven;          /* a staging directory: not complete, never synced */
 };
 
 struct tree_options {
@@ -51,6 +52,7 @@ struct tree_figures {
 	uint64_t linked_bytes; /* whole files shared with an older release */
 	uint64_t copied_bytes; /* from frames of older releases, verified */
 	uint64_t given_bytes;  /* from frames given with tree_frame() */
+	uint32_t n_files_done; /* whole and right */
 };
 
 /*
@@ -59,6 +61,7 @@ struct tree_figures {
  * An unchanged file (same SHA-256 in the older index, the size and the constant mtime on disk)
  * is hard-linked, or copied where links fail, the copy being hashed.  Links are not: what an old
  * release suffered without a trace in size, time and mode comes along, and tree_verify() finds it.
+ * Out of an unproven directory a file is linked only when its bytes have the hash.
  */
 int tree_open(int dirfd, const struct index *index, const struct tree_options *opt,
     struct tree **out, struct err *e) __attribute__((warn_unused_result));

@@ -14,6 +14,7 @@ struct tree_old_side {
 	struct byhash files;
 	struct byhash frames;
 	bool is_doubted;
+	bool is_unproven;
 };
 
 int
@@ -23,6 +24,7 @@ tree_old_open(const struct tree_old *old, struct tree_old_side **out, struct err
 
 	if (s == NULL)
 		return err_nomem(e);
+	s->is_unproven = old->is_unproven;
 	treedir_init(&s->dir, old->dirfd, old->index);
 	s->is_doubted = old->is_doubted;
 	if (byhash_files(old->index, &s->files, e) == -1 ||
@@ -74,6 +76,30 @@ is_untouched(const struct stat *st, const struct tar_entry *want)
 	    st->st_mtim.tv_nsec == 0 && (st->st_mode & 07777) == mode;
 }
 
+/* Read the file, where its times and modes prove nothing. */
+static bool
+has_hash(struct tree *t, int fd, const struct index_entry *want)
+{
+	struct digest_stream *hash = digest_new(DIGEST_SHA256, NULL);
+	struct digest sum;
+	bool is_read = hash != NULL;
+
+	for (uint64_t off = 0; is_read && off < want->tar.size;) {
+		uint64_t left = want->tar.size - off;
+		size_t n = left < LIMIT_FRAME_BYTES ? (size_t)left : LIMIT_FRAME_BYTES;
+
+		is_read = tree_own_go_on(t, NULL) == 0 &&
+		    file_pread_all(fd, t->scratch, n, off, NULL) == 0;
+		if (is_read)
+			digest_add(hash, t->scratch, n);
+		off += n;
+	}
+	if (is_read)
+		digest_finish(hash, sum.bytes);
+	digest_free(hash);
+	return is_read && digest_equal(&sum, want->sha256);
+}
+
 /* 1: linked; 0: it cannot be. */
 static int
 link_file(struct tree *t, struct tree_old_side *s, const struct index_entry *from, uint32_t i)
@@ -87,7 +113,8 @@ link_file(struct tree *t, struct tree_old_side *s, const struct index_entry *fro
 	fd = treedir_open(&s->dir, from->tar.path, from->tar.path_len, O_RDONLY);
 	if (fd == -1)
 		return 0;
-	if (fstat(fd, &was) == -1 || !is_untouched(&was, &to.tar)) {
+	if (fstat(fd, &was) == -1 || !is_untouched(&was, &to.tar) ||
+	    (s->is_unproven && !has_hash(t, fd, &to))) {
 		(void)close(fd); /* only looked at */
 		return 0;
 	}

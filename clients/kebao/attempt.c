@@ -16,7 +16,10 @@
 #include "clients/kebao/text.h"
 
 #define CONNECT_S 20L          /* a hub that does not answer within this is down */
-#define SLOWEST_BYTES_S 128L   /* less than this, for as long as we wait, counts as silence */
+#define SLOWEST_BYTES_S 128u   /* less than this, for as long as we wait, counts as silence */
+#define SLOW_PART 32u          /* ... or than this part of the best so far ... */
+#define SLOW_MOST 4096u        /* ... but nothing above this */
+#define TELLING_BYTES (256u << 10) /* a shorter answer says nothing about the speed */
 
 /* One attempt under way. */
 struct attempt {
@@ -88,6 +91,9 @@ on_header(char *line, size_t size, size_t n, void *ctx)
 	size_t len = size * n;
 	char value[256];
 
+	if (a->t->line.on_received != NULL &&
+	    a->t->line.on_received(a->t->line.ctx, len, &a->e) == -1)
+		return 0;
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		/* A new answer begins: what 100 Continue said is of no interest. */
 		memset(reply, 0, sizeof(*reply));
@@ -144,6 +150,9 @@ on_body(char *bytes, size_t size, size_t n, void *ctx)
 	long status = 0;
 
 	a->t->totals.received_bytes += len;
+	if (a->t->line.on_received != NULL &&
+	    a->t->line.on_received(a->t->line.ctx, len, &a->e) == -1)
+		return 0;
 	(void)curl_easy_getinfo(a->t->curl, CURLINFO_RESPONSE_CODE, &status); /* stays 0: refused */
 	if (status < 200 || status >= 300) {
 		if (buf_len(&a->problem) + len > PROBLEM_BYTES)
@@ -312,6 +321,48 @@ set_tls(struct transfer *t)
 	return c;
 }
 
+/* Through which proxy, how fast, and when silence is too long. */
+static CURLcode
+set_line(struct transfer *t, const struct transfer_request *r)
+{
+	const struct transfer_line *line = &t->line;
+	unsigned patience_s = line->patience_s > 0 ? line->patience_s : t->patience_s;
+	uint64_t slow = line->slow_bytes_per_second;
+	CURL *curl = t->curl;
+	CURLcode c = CURLE_OK;
+	const char *host;
+	char *name;
+
+	/* A small part of what this line was seen to give: the connection is as good as dead. */
+	if (slow == 0)
+		slow = t->best_bytes_per_second / SLOW_PART;
+	slow = slow < SLOWEST_BYTES_S ? SLOWEST_BYTES_S : slow > SLOW_MOST ? SLOW_MOST : slow;
+	if (r->patience_s > 0)
+		patience_s = r->patience_s;
+	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)slow);
+	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)patience_s);
+	if (line->limit_bytes_per_second > 0)
+		c = c ?: curl_easy_setopt(curl, CURLOPT_MAX_RECV_SPEED_LARGE,
+		    (curl_off_t)line->limit_bytes_per_second);
+	c = c ?: curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	c = c ?: curl_easy_setopt(curl, CURLOPT_PROXYAUTH, (long)CURLAUTH_ANY);
+	if (line->proxy == NULL || *line->proxy == '\0')
+		return c;
+	/* A name in the address would bring an empty password along: both are given apart. */
+	host = strrchr(line->proxy, '@');
+	name = host != NULL ? strndup(line->proxy + strlen("http://"),
+	    (size_t)(host - line->proxy) - strlen("http://")) : NULL;
+	c = c ?: curl_easy_setopt(curl, CURLOPT_PROXY, host != NULL ? host + 1 : line->proxy);
+	if (host != NULL && name == NULL)
+		c = CURLE_OUT_OF_MEMORY;
+	if (name != NULL)
+		c = c ?: curl_easy_setopt(curl, CURLOPT_PROXYUSERNAME, name);
+	if (line->proxy_password != NULL)
+		c = c ?: curl_easy_setopt(curl, CURLOPT_PROXYPASSWORD, line->proxy_password);
+	free(name);
+	return c;
+}
+
 static CURLcode
 set_method(CURL *curl, const struct transfer_request *r)
 {
@@ -376,9 +427,7 @@ set_options(struct transfer *t, struct attempt *a, const char *url, struct curl_
 	c = c ?: curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->curl_text);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, SLOWEST_BYTES_S);
-	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
-	    (long)(r->patience_s > 0 ? r->patience_s : t->patience_s));
+	c = c ?: set_line(t, r);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	if (r->has_range) {
 		(void)snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, r->range_off,
@@ -409,6 +458,7 @@ judge_transport(struct transfer *t, const struct attempt *a, CURLcode code, stru
 {
 	const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
 	char quoted[240];
+	long connect_status = 0;
 
 	if (a->e.class != ERR_NONE) {
 		*e = a->e;
@@ -420,6 +470,10 @@ judge_transport(struct transfer *t, const struct attempt *a, CURLcode code, stru
 		return untrusted_peer(t, e);
 	if (code == CURLE_OUT_OF_MEMORY)
 		return err_nomem(e);
+	(void)curl_easy_getinfo(t->curl, CURLINFO_HTTP_CONNECTCODE, &connect_status); /* stays 0 */
+	if (connect_status == 407)
+		return err_set(e, ERR_DENIED, "the proxy wants a name and a password, or others:"
+		    " settings proxy and proxy-password-file (kebao config), or HTTPS_PROXY");
 	if (code == CURLE_SSL_CERTPROBLEM)
 		return err_set(e, ERR_BAD_INPUT, "the client certificate or its key: %s",
 		    err_quote(quoted, sizeof(quoted), text, strlen(text)));
@@ -447,7 +501,7 @@ perform(struct transfer *t, struct attempt *a, struct err *e)
 {
 	struct curl_slist *headers = NULL;
 	char *url = NULL;
-	curl_off_t us = 0;
+	curl_off_t us = 0, sent_us = 0, first_us = 0, speed = 0;
 	long status = 0;
 	CURLcode code;
 	int rc = -1;
@@ -472,6 +526,16 @@ perform(struct transfer *t, struct attempt *a, struct err *e)
 	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status); /* stays 0 */
 	if (curl_easy_getinfo(t->curl, CURLINFO_TOTAL_TIME_T, &us) == CURLE_OK && us > 0)
 		t->totals.busy_ms += (uint64_t)us / 1000;
+	if (curl_easy_getinfo(t->curl, CURLINFO_PRETRANSFER_TIME_T, &sent_us) == CURLE_OK &&
+	    curl_easy_getinfo(t->curl, CURLINFO_STARTTRANSFER_TIME_T, &first_us) == CURLE_OK &&
+	    code == CURLE_OK && first_us > sent_us &&
+	    (t->totals.least_wait_us == 0 ||
+		(uint64_t)(first_us - sent_us) < t->totals.least_wait_us))
+		t->totals.least_wait_us = (uint64_t)(first_us - sent_us);
+	if (a->reply->body_bytes >= TELLING_BYTES &&
+	    curl_easy_getinfo(t->curl, CURLINFO_SPEED_DOWNLOAD_T, &speed) == CURLE_OK &&
+	    speed > 0 && (uint64_t)speed > t->best_bytes_per_second)
+		t->best_bytes_per_second = (uint64_t)speed;
 	a->reply->status = (int)status;
 	if (code != CURLE_OK) {
 		(void)judge_transport(t, a, code, e);
@@ -496,6 +560,8 @@ attempt_once(struct transfer *t, const struct transfer_request *r, struct transf
 	reply->length = reply->upload_offset = reply->upload_length = UINT64_MAX;
 	*retry_s = ATTEMPT_NEVER;
 	if (interrupt_check(e) == -1)
+		return -1;
+	if (t->line.on_received != NULL && t->line.on_received(t->line.ctx, 0, e) == -1)
 		return -1;
 	rc = perform(t, &a, &mine);
 	*retry_s = a.e.class == ERR_NONE ? a.retry_after_s : ATTEMPT_NEVER;

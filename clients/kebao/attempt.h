@@ -30,6 +30,10 @@ struct transfer {
 	struct transfer_clock clock;
 	long verify_error;          /* X509_V_... of the last handshake that failed */
 	struct transfer_totals totals;
+	struct transfer_line line;  /* its texts are the two below */
+	uint64_t best_bytes_per_second; /* of a longer answer so far; 0: none */
+	char *proxy;                /* owned, or NULL */
+	char *proxy_password;       /* owned, wiped */
 	void (*on_retry)(void *ctx, const struct err *why, unsigned pause_ms);
 	void *on_retry_ctx;
 };

@@ -55,6 +55,8 @@ prefix_of(const struct err *e)
 		return MSG_FAIL_WITHHELD;
 	case STATUS_BUSY:
 		return MSG_FAIL_BUSY;
+	case STATUS_NOT_NOW:
+		return MSG_FAIL_NOT_NOW;
 	case STATUS_INTERRUPTED:
 		return MSG_FAIL_INTERRUPTED;
 	case STATUS_OK:

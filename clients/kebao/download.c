@@ -1,31 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clients/kebao/download.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "catalog/repo/frame.h"
 #include "catalog/repo/objpath.h"
-#include "clients/kebao/interrupt.h"
+#include "clients/kebao/lanes.h"
 
 #define LOOKS 3 /* at the hint: the first, one after a repack, one for luck */
 
-/* One range under way. */
+/* A download under way. */
 struct cursor {
 	const struct download *d;
-	const struct ranges_place *places; /* of this range, in order of offset */
-	size_t n_places;
-	size_t at;                /* the place being filled */
-	uint64_t pos;             /* in the pack, of the next byte */
-	uint32_t have;            /* bytes of the present frame in stored */
-	uint8_t *stored;          /* LIMIT_FRAME_STORED_BYTES */
 	uint8_t *content;         /* LIMIT_FRAME_BYTES */
 	struct frame_coder *coder;
+	unsigned n_looks;
 	struct err bad;           /* first frame that was not what is signed */
 	size_t n_bad;
-	uint64_t done_bytes;      /* of all ranges, for the display */
-	uint64_t total_bytes;
+	uint64_t total_bytes;     /* of all ranges of this look, for the display */
 };
 
 static int64_t
@@ -104,14 +99,14 @@ download_stored_bytes(const struct hint *hint)
 
 /* A whole stored frame is here: through the gate.  A wrong one is counted, and may come again. */
 static int
-give_frame(struct cursor *c, struct err *e)
+on_frame(void *ctx, const struct ranges_place *p, const uint8_t *stored, struct err *e)
 {
-	const struct ranges_place *p = &c->places[c->at];
+	struct cursor *c = ctx;
 	struct index_frame f;
 	struct err mine = { 0 };
 
 	index_frame(c->d->index, p->frame, &f);
-	if (frame_unpack(c->coder, c->stored, p->stored_len, c->content, f.len, &mine) == 0 &&
+	if (frame_unpack(c->coder, stored, p->stored_len, c->content, f.len, &mine) == 0 &&
 	    tree_frame(c->d->tree, p->frame, c->content, f.len, &mine) == 0)
 		return 0;
 	if (mine.class != ERR_BAD_INPUT) { /* the tree is good for nothing now */
@@ -124,59 +119,28 @@ give_frame(struct cursor *c, struct err *e)
 	return 0;
 }
 
-static int
-on_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
+static void
+on_received(void *ctx, uint64_t bytes)
 {
-	struct cursor *c = ctx;
-	const uint8_t *in = bytes;
+	const struct cursor *c = ctx;
 
-	c->done_bytes += len;
 	if (c->d->on_progress != NULL)
-		c->d->on_progress(c->d->ctx, c->done_bytes, c->total_bytes);
-	while (len > 0 && c->at < c->n_places) {
-		const struct ranges_place *p = &c->places[c->at];
-		size_t n;
-
-		if (c->pos < p->off) { /* a gap */
-			n = p->off - c->pos < len ? (size_t)(p->off - c->pos) : len;
-		} else {
-			n = p->stored_len - c->have < len ? p->stored_len - c->have : len;
-			memcpy(c->stored + c->have, in, n);
-			c->have += (uint32_t)n;
-		}
-		in += n;
-		len -= n;
-		c->pos += n;
-		if (c->have == p->stored_len) {
-			if (give_frame(c, e) == -1)
-				return -1;
-			c->at++;
-			c->have = 0;
-		}
-	}
-	return 0;
+		c->d->on_progress(c->d->ctx, bytes < c->total_bytes ? bytes : c->total_bytes,
+		    c->total_bytes);
 }
 
 static int
 run_ranges(struct cursor *c, const struct hint *hint, const struct ranges *ranges,
     const struct ranges_place *places, struct err *e)
 {
-	for (size_t i = 0; i < ranges->n; i++) {
-		const struct ranges_range *r = &ranges->items[i];
-		char path[OBJPATH_SIZE + 1] = "/";
+	const struct lanes_job job = {
+		.transfer = c->d->transfer, .channel = c->d->name->channel, .hint = hint,
+		.ranges = ranges, .places = places, .connections = c->d->connections,
+		.on_frame = on_frame, .on_progress = on_received, .ctx = c,
+	};
+	struct lanes_figures figures;
 
-		if (interrupt_check(e) == -1)
-			return -1;
-		c->places = places + r->first;
-		c->n_places = r->count;
-		c->at = 0;
-		c->have = 0;
-		c->pos = r->off;
-		objpath_pack(path + 1, c->d->name->channel, hint_pack(hint, r->pack));
-		if (transfer_range(c->d->transfer, path, r->off, r->len, on_bytes, c, e) == -1)
-			return -1;
-	}
-	return 0;
+	return ranges->n == 0 ? 0 : lanes_run(&job, &figures, e);
 }
 
 /* One look at the hint and all that follows from it. */
@@ -186,29 +150,32 @@ look(struct cursor *c, struct download_figures *out, struct err *e)
 	const struct download *d = c->d;
 	struct ranges ranges = { NULL, 0, 0 };
 	struct ranges_place *places = NULL;
-	struct hint *hint = NULL;
+	const struct hint *hint = c->n_looks++ == 0 ? d->hint : NULL;
+	struct hint *asked = NULL;
 	uint64_t content_bytes;
 	const uint32_t *need;
 	size_t n;
 	int rc = -1;
 
-	if (download_hint(d->transfer, d->name, &d->record->index.sha256, index_n_frames(d->index),
-	    &hint, e) == -1)
+	need = tree_plan(d->tree, &n, &content_bytes);
+	if (hint == NULL && download_hint(d->transfer, d->name, &d->record->index.sha256,
+	    index_n_frames(d->index), &asked, e) == -1)
+		goto out;
+	hint = hint != NULL ? hint : asked;
+	if (hint_matches(hint, &d->record->index.sha256, index_n_frames(d->index), e) == -1)
 		goto out;
 	out->stored_bytes = download_stored_bytes(hint);
-	need = tree_plan(d->tree, &n, &content_bytes);
 	if (download_places(hint, need, n, &places, e) == -1 ||
 	    ranges_plan(places, n, RANGES_GAP_BYTES, &ranges, e) == -1)
 		goto out;
 	out->asked_bytes += ranges.total_bytes;
 	out->n_ranges += ranges.n;
-	c->done_bytes = 0;
 	c->total_bytes = ranges.total_bytes;
 	rc = run_ranges(c, hint, &ranges, places, e);
 out:
 	ranges_clear(&ranges);
 	free(places);
-	hint_free(hint);
+	hint_free(asked);
 	return rc;
 }
 
@@ -225,8 +192,9 @@ give_up(const struct cursor *c, struct err *why, struct err *e)
 {
 	if (why->class == ERR_BAD_INPUT)
 		why->class = ERR_UNTRUSTED;
-	err_within(why, "%s/%s release %u", c->d->name->channel, c->d->name->course,
-	    c->d->name->release);
+	if (why->sys != EAGAIN) /* else it is no matter of the course */
+		err_within(why, "%s/%s release %u", c->d->name->channel, c->d->name->course,
+		    c->d->name->release);
 	if (e != NULL)
 		*e = *why;
 	return -1;
@@ -245,8 +213,11 @@ fill(struct cursor *c, struct download_figures *out, struct err *e)
 		rc = look(c, out, &mine);
 		if (rc == 0)
 			(void)tree_plan(c->d->tree, &left, &bytes);
-		if (rc == 0 && left == 0)
+		if (rc == 0 && left == 0) {
+			if (c->total_bytes > 0 && c->d->on_progress != NULL)
+				c->d->on_progress(c->d->ctx, c->total_bytes, c->total_bytes);
 			return 0;
+		}
 		if (rc == 0 && c->n_bad > 0)
 			mine = c->bad;
 		else if (rc == 0)
@@ -264,9 +235,8 @@ download_frames(const struct download *d, struct download_figures *out, struct e
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
-	c.stored = malloc(LIMIT_FRAME_STORED_BYTES);
 	c.content = malloc(LIMIT_FRAME_BYTES);
-	if (c.stored == NULL || c.content == NULL) {
+	if (c.content == NULL) {
 		(void)err_nomem(e);
 		goto out;
 	}
@@ -277,7 +247,6 @@ download_frames(const struct download *d, struct download_figures *out, struct e
 	out->elapsed_ms = (uint64_t)(now_ms() - began);
 out:
 	frame_coder_free(c.coder);
-	free(c.stored);
 	free(c.content);
 	return rc;
 }

@@ -20,10 +20,12 @@
 
 struct download {
 	struct transfer *transfer;      /* borrowed, as all here */
+	const struct hint *hint;        /* for the first look; NULL: it is asked for */
 	const struct library_name *name;
 	const struct record *record;
 	const struct index *index;
 	struct tree *tree;
+	unsigned connections;           /* at most so many; lanes.h */
 	/* May be NULL. */
 	void (*on_progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 	void *ctx;

@@ -153,6 +153,20 @@ home_lock(struct home *h, struct err *e)
 	return 0;
 }
 
+bool
+home_is_locked(const struct home *h)
+{
+	int fd = openat(h->dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is_locked;
+
+	if (fd == -1)
+		return false;
+	/* Shared, so that two who look do not see each other; closing gives it back. */
+	is_locked = flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+	(void)close(fd);
+	return is_locked;
+}
+
 /* Copy a text of a document into a field of fixed size. */
 static int
 copy_text(char *out, size_t size, const char *text, const char *what, struct err *e)

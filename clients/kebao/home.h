@@ -8,6 +8,9 @@
  *	                                   pending.pem (key, request) while enrolling
  *	trust/                             TUF metadata (trust.h)
  *	state.json                         last view, last speed: may be lost
+ *	settings.json                      how line and disk are used (settings.h)
+ *	usage.json  paused                 the month's bytes; there while it is paused (pace.h)
+ *	run.json                           what the run of the moment does (report.h)
  *	channels.json                      channels this identity may see, as the hub last said
  *	library/<channel>/<course>/<N>/    the files of a release, verified
  *	meta/<channel>/<course>/<N>/       record.json, index; damaged (library_doubt())
@@ -45,6 +48,9 @@ const char *home_path(const struct home *h);  /* lent, as given: for messages */
  * it; the text names its process.
  */
 int home_lock(struct home *h, struct err *e) __attribute__((warn_unused_result));
+
+/* Whether a run has it now. */
+bool home_is_locked(const struct home *h);
 
 /* config.json. */
 struct home_config {

@@ -11,6 +11,8 @@
 struct hub {
 	struct home *home; /* borrowed */
 	struct home_config config;
+	struct settings settings;
+	struct pace *pace; /* borrowed; may be NULL */
 	struct transfer *transfer; /* owned */
 	struct identity_facts facts;
 	struct buf ca;
@@ -34,6 +36,58 @@ hub_load_passphrase(const struct home *home, const struct home_config *config, s
 	return 0;
 }
 
+/* The first line of the file that the settings name. */
+static int
+load_proxy_password(const char *file, struct buf *out, struct err *e)
+{
+	const struct passphrase_source src = { .file = file };
+
+	if (passphrase_read(&src, out, e) == 0)
+		return 0;
+	err_within(e, "the proxy's password");
+	return -1;
+}
+
+static int
+use_line(const struct hub *hub, struct transfer *t, struct err *e)
+{
+	const struct settings *s = &hub->settings;
+	struct transfer_line line = {
+		.limit_bytes_per_second = s->limit_bytes_per_second, .patience_s = s->patience_s,
+		.proxy = s->proxy,
+	};
+	struct buf password = BUF_INIT;
+	int rc = -1;
+
+	if (hub->pace != NULL) {
+		line.on_received = pace_took;
+		line.ctx = hub->pace;
+	}
+	if (s->proxy_password_file[0] != '\0') {
+		if (load_proxy_password(s->proxy_password_file, &password, e) == -1)
+			goto out;
+		line.proxy_password = buf_text(&password);
+	}
+	rc = transfer_use_line(t, &line, e);
+out:
+	buf_wipe(&password);
+	return rc;
+}
+
+int
+hub_use_settings(struct hub *hub, const struct settings *s, struct pace *pace, struct err *e)
+{
+	hub->settings = *s;
+	hub->pace = pace;
+	return use_line(hub, hub->transfer, e);
+}
+
+const struct settings *
+hub_settings(const struct hub *hub)
+{
+	return &hub->settings;
+}
+
 /* A transfer with the identity as it now lies on disk. */
 static int
 connect_as(struct hub *hub, const struct buf *client_pem, struct err *e)
@@ -49,6 +103,10 @@ connect_as(struct hub *hub, const struct buf *client_pem, struct err *e)
 	    identity_check(client_pem, client_pem, buf_text(&hub->passphrase), &hub->ca, e) == -1 ||
 	    transfer_new(hub->config.hub, &hub->ca, &id, &t, e) == -1)
 		return -1;
+	if (use_line(hub, t, e) == -1) {
+		transfer_free(t);
+		return -1;
+	}
 	transfer_free(hub->transfer);
 	hub->transfer = t;
 	hub->facts = facts;
@@ -66,6 +124,7 @@ hub_open(struct home *home, struct hub **out, struct err *e)
 		return err_nomem(e);
 	hub->home = home;
 	if (home_load_config(home, &hub->config, e) == -1 ||
+	    settings_load(home, &hub->settings, e) == -1 ||
 	    home_load_identity(home, "ca.pem", &hub->ca, e) == -1 ||
 	    home_load_identity(home, "client.pem", &client, e) == -1 ||
 	    hub_load_passphrase(home, &hub->config, &hub->passphrase, e) == -1)

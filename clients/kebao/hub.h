@@ -13,6 +13,8 @@
 #include "catalog/json/json.h"
 #include "clients/kebao/home.h"
 #include "clients/kebao/identity.h"
+#include "clients/kebao/pace.h"
+#include "clients/kebao/settings.h"
 #include "clients/kebao/transfer.h"
 
 #define HUB_ANSWER_BYTES (8u << 20) /* registry of some thousand organisations */
@@ -26,6 +28,13 @@ struct hub; /* opaque */
 int hub_open(struct home *home, struct hub **out, struct err *e)
     __attribute__((warn_unused_result));
 void hub_close(struct hub *hub);
+
+/*
+ * How the home's settings say the line is to be used holds from the beginning.  This replaces
+ * them, and gives a pace its say (borrowed until hub_close(), or until it is taken back by NULL).
+ */
+int hub_use_settings(struct hub *hub, const struct settings *s, struct pace *pace, struct err *e);
+const struct settings *hub_settings(const struct hub *hub);       /* lent */
 
 struct transfer *hub_transfer(const struct hub *hub);             /* lent */
 const struct home_config *hub_config(const struct hub *hub);      /* lent */

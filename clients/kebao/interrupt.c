@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#define STEP_MS 200u
+
 /* A signal handler has nothing but a global to write to. */
 static atomic_bool pending;
 
@@ -58,9 +60,13 @@ interrupt_check(struct err *e)
 int
 interrupt_sleep_ms(unsigned ms, struct err *e)
 {
-	struct timespec left = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+	/* In steps, because the signal may wake another thread. */
+	for (unsigned step; ms > 0 && !interrupt_pending(); ms -= step) {
+		struct timespec left = { 0, 0 };
 
-	while (!interrupt_pending() && nanosleep(&left, &left) == -1 && errno == EINTR)
-		;
+		step = ms < STEP_MS ? ms : STEP_MS;
+		left.tv_nsec = (long)step * 1000000;
+		(void)nanosleep(&left, NULL); /* too short a step does no harm */
+	}
 	return interrupt_check(e);
 }

@@ -140,6 +140,36 @@ library_load(const struct home *h, struct library *out, struct err *e)
 	return 0;
 }
 
+int
+library_load_begun(const struct home *h, const struct library_name *course, struct library *out,
+    struct err *e)
+{
+	struct library found = { NULL, 0 };
+	struct scan s = { .out = &found, .name = *course };
+	char path[LIBRARY_PATH_SIZE];
+
+	library_path(path, LIBRARY_WORK, course);
+	*strrchr(path, '/') = '\0';
+	if (each_name(home_dirfd(h), path, on_release, &s, e) == -1) {
+		err_within(e, "%s", home_path(h));
+		library_clear(&found);
+		return -1;
+	}
+	if (found.n_held > 0)
+		qsort(found.held, found.n_held, sizeof(*found.held), compare);
+	*out = found;
+	return 0;
+}
+
+int
+library_drop_begun(const struct home *h, const struct library_name *name, struct err *e)
+{
+	char path[LIBRARY_PATH_SIZE];
+
+	library_path(path, LIBRARY_WORK, name);
+	return file_remove_tree(home_dirfd(h), path, e);
+}
+
 void
 library_clear(struct library *l)
 {

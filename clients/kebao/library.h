@@ -32,6 +32,17 @@ int library_load(const struct home *h, struct library *out, struct err *e)
     __attribute__((warn_unused_result));
 void library_clear(struct library *l);
 
+/*
+ * Releases of one course that were begun and are not held: their staging directories, newest
+ * first.  The caller calls library_clear().
+ */
+int library_load_begun(const struct home *h, const struct library_name *course,
+    struct library *out, struct err *e) __attribute__((warn_unused_result));
+
+/* Forget a release that was begun; nothing but work/ is touched. */
+int library_drop_begun(const struct home *h, const struct library_name *name, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* The newest held release of a course, or NULL. */
 const struct library_name *library_newest(const struct library *l, const char *channel,
     const char *course);

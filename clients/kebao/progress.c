@@ -77,7 +77,7 @@ add_bar(const struct progress *p, unsigned width, struct buf *b, struct err *e)
 int
 progress_line(const struct progress *p, unsigned columns, struct buf *b, struct err *e)
 {
-	struct text done, total, speed, left;
+	struct text done, total, speed, left, files_done, files;
 	struct buf tail = BUF_INIT;
 	unsigned percent =
 	    p->total > 0 ? (unsigned)(100.0 * (double)p->done / (double)p->total) : 0;
@@ -88,6 +88,11 @@ progress_line(const struct progress *p, unsigned columns, struct buf *b, struct 
 
 	if (buf_printf(&tail, e, " %3u%%  %s / %s", percent > 100 ? 100 : percent,
 	    text_bytes(&done, p->done), text_bytes(&total, p->total)) == -1)
+		goto out;
+	if (p->n_files > 0 && (buf_add_text(&tail, "  ", e) == -1 ||
+	    messages_add(&tail, p->lang, MSG_PROGRESS_FILES,
+	    MESSAGES_ARGS(text_number(&files_done, p->n_files_done),
+	    text_number(&files, p->n_files)), e) == -1))
 		goto out;
 	if (p->speed > 0) {
 		if (buf_add_text(&tail, "  ", e) == -1 ||
@@ -128,20 +133,25 @@ measure(struct progress *p, int64_t now)
 }
 
 void
+progress_set_files(struct progress *p, uint32_t n_done, uint32_t n_files)
+{
+	p->n_files_done = n_done;
+	p->n_files = n_files;
+}
+
+void
 progress_set(struct progress *p, uint64_t done_bytes, uint64_t total_bytes)
 {
 	struct buf line = BUF_INIT;
 	int64_t now;
 
-	if (!p->is_shown)
-		return;
 	if (done_bytes < p->done || total_bytes != p->total)
 		p->mark_done = done_bytes;
 	p->done = done_bytes;
 	p->total = total_bytes;
 	now = now_ms();
 	measure(p, now);
-	if (now - p->drawn_ms < DRAW_MS)
+	if (!p->is_shown || now - p->drawn_ms < DRAW_MS)
 		return;
 	p->drawn_ms = now;
 	if (progress_line(p, terminal_columns(), &line, NULL) == 0) {

@@ -19,6 +19,8 @@ struct progress {
 	char label[160];
 	uint64_t total;
 	uint64_t done;
+	uint32_t n_files;     /* 0: not said */
+	uint32_t n_files_done;
 	int64_t began_ms;
 	int64_t drawn_ms;     /* of the last drawing */
 	int64_t mark_ms;      /* the speed is measured from here ... */
@@ -30,7 +32,10 @@ struct progress {
 void progress_begin(struct progress *p, enum language lang, bool is_quiet, const char *label,
     uint64_t total_bytes);
 
-/* How far it has come; drawn a few times a second at most. */
+/* Said before progress_set(). */
+void progress_set_files(struct progress *p, uint32_t n_done, uint32_t n_files);
+
+/* How far it has come; p->speed is measured in any case; drawn a few times a second at most. */
 void progress_set(struct progress *p, uint64_t done_bytes, uint64_t total_bytes);
 
 /* Wipe the line, so that messages begin on a clean one. */

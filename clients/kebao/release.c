@@ -8,6 +8,7 @@
 #include "catalog/base/file.h"
 #include "catalog/repo/objpath.h"
 #include "catalog/trust/verify.h"
+#include "clients/kebao/part.h"
 
 /* A name longer than that of library_path(), for "/record.json" behind it. */
 #define PATH_SIZE (LIBRARY_PATH_SIZE + 16)
@@ -56,6 +57,20 @@ struct source_file {
 	const struct meta_bytes *want;
 };
 
+/* An index may be long: what came of it survives a broken line and a killed run. */
+static int
+ask(const struct home *h, struct transfer *t, const struct source_file *f, struct buf *out,
+    struct err *e)
+{
+	const struct part_object o = {
+		.path = f->url, .len = (uint64_t)f->want->length, .sha256 = &f->want->sha256,
+	};
+
+	if (f->want->has_sha256)
+		return part_load(h, t, &o, out, e);
+	return transfer_load(t, f->url, (size_t)f->want->length, out, e);
+}
+
 /* From meta/, or from the hub and into meta/. */
 static int
 obtain(const struct home *h, struct transfer *t, const struct source_file *f, struct buf *out,
@@ -66,7 +81,7 @@ obtain(const struct home *h, struct transfer *t, const struct source_file *f, st
 	if (t == NULL)
 		return err_set(e, ERR_NOT_FOUND, "%s/%s release %u: its %s is not here",
 		    f->name->channel, f->name->course, f->name->release, f->file);
-	if (transfer_load(t, f->url, (size_t)f->want->length, out, e) == -1)
+	if (ask(h, t, f, out, e) == -1)
 		return -1;
 	if (verify_bytes(f->want, buf_data(out), buf_len(out), e) == -1) {
 		err_within(e, "%s", f->url);

@@ -10,6 +10,8 @@ status_of(const struct err *e)
 		return STATUS_SPACE;
 	if (e->sys == EINTR)
 		return STATUS_INTERRUPTED;
+	if (e->class == ERR_BUSY && e->sys == EAGAIN)
+		return STATUS_NOT_NOW;
 	switch (e->class) {
 	case ERR_NONE:
 		return STATUS_OK;

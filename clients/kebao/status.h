@@ -22,6 +22,7 @@ enum status {
 	STATUS_NEW = 10,      /* check: there is something this library does not hold */
 	STATUS_WITHHELD = 11, /* a channel held before is not served any more; copies are kept */
 	STATUS_BUSY = 12,     /* another run works in the same home, or the hub is busy */
+	STATUS_NOT_NOW = 13,  /* paused, outside of the hours, or the month's budget is used up */
 	STATUS_INTERRUPTED = 130 /* SIGINT or SIGTERM; the next run goes on from here */
 };
 

@@ -84,6 +84,20 @@ out:
 	return rc;
 }
 
+static int
+replace_text(char **at, const char *text, struct err *e)
+{
+	char *copy = text != NULL ? strdup(text) : NULL;
+
+	if (text != NULL && copy == NULL)
+		return err_nomem(e);
+	if (*at != NULL)
+		explicit_bzero(*at, strlen(*at));
+	free(*at);
+	*at = copy;
+	return 0;
+}
+
 void
 transfer_free(struct transfer *t)
 {
@@ -99,7 +113,64 @@ transfer_free(struct transfer *t)
 		explicit_bzero(t->passphrase, strlen(t->passphrase));
 		free(t->passphrase);
 	}
+	(void)replace_text(&t->proxy, NULL, NULL); /* takes them back: cannot fail */
+	(void)replace_text(&t->proxy_password, NULL, NULL);
 	free(t);
+}
+
+int
+transfer_use_line(struct transfer *t, const struct transfer_line *line, struct err *e)
+{
+	if (replace_text(&t->proxy, line->proxy, e) == -1 ||
+	    replace_text(&t->proxy_password, line->proxy_password, e) == -1)
+		return -1;
+	t->line = *line;
+	t->line.proxy = t->proxy;
+	t->line.proxy_password = t->proxy_password;
+	return 0;
+}
+
+const struct transfer_line *
+transfer_line(const struct transfer *t)
+{
+	return &t->line;
+}
+
+int
+transfer_another(const struct transfer *t, struct transfer **out, struct err *e)
+{
+	const struct transfer_identity id = {
+		.cert_pem = &t->cert, .key_pem = &t->key, .passphrase = t->passphrase,
+	};
+	struct transfer *another;
+
+	if (transfer_new(t->base_url, &t->ca, t->passphrase != NULL ? &id : NULL, &another,
+	    e) == -1)
+		return -1;
+	if (transfer_use_line(another, &t->line, e) == -1) {
+		transfer_free(another);
+		return -1;
+	}
+	*out = another;
+	return 0;
+}
+
+void
+transfer_join(struct transfer *t, struct transfer *another)
+{
+	struct transfer_totals *sum = &t->totals;
+	const struct transfer_totals *more;
+
+	if (another == NULL)
+		return;
+	more = &another->totals;
+	sum->requests += more->requests;
+	sum->received_bytes += more->received_bytes;
+	sum->sent_bytes += more->sent_bytes;
+	sum->busy_ms += more->busy_ms;
+	if (another->clock.is_wrong)
+		t->clock = another->clock;
+	transfer_free(another);
 }
 
 void
@@ -108,6 +179,12 @@ transfer_on_retry(struct transfer *t,
 {
 	t->on_retry = on_retry;
 	t->on_retry_ctx = ctx;
+}
+
+struct transfer_retry
+transfer_retry(const struct transfer *t)
+{
+	return (struct transfer_retry){ t->on_retry, t->on_retry_ctx };
 }
 
 int

@@ -96,6 +96,22 @@ struct transfer_totals {
 	uint64_t received_bytes;
 	uint64_t sent_bytes;
 	uint64_t busy_ms;       /* time spent in requests */
+	uint64_t least_wait_us; /* shortest from a request to its answer: a round trip; 0: none */
+};
+
+/* How the line is to be used. */
+struct transfer_line {
+	uint64_t limit_bytes_per_second; /* received; 0: none */
+	uint64_t slow_bytes_per_second;  /* less for the whole patience is silence; 0: usual */
+	unsigned patience_s;             /* 0: the usual */
+	const char *proxy;               /* "http://[name@]host:port"; NULL, "": environment */
+	const char *proxy_password;      /* NULL: none */
+	/*
+	 * Before each request (len 0) and for all that comes, headers too: -1 ends the request with
+	 * *e.  From whichever thread runs the request; may be NULL.
+	 */
+	int (*on_received)(void *ctx, size_t len, struct err *e);
+	void *ctx;
 };
 
 /*
@@ -108,12 +124,34 @@ int transfer_new(const char *base_url, const struct buf *ca_pem,
     __attribute__((warn_unused_result));
 void transfer_free(struct transfer *t);
 
+/* As it holds now; lent. */
+const struct transfer_line *transfer_line(const struct transfer *t);
+
+/* Texts are copied.  Called again, the new one holds from the next request on. */
+int transfer_use_line(struct transfer *t, const struct transfer_line *line, struct err *e)
+    __attribute__((warn_unused_result));
+
+/*
+ * Another one like t, to the same hub with the same identity and line, with a connection of
+ * its own, for another thread.  transfer_join() frees it and adds what it did to t.
+ */
+int transfer_another(const struct transfer *t, struct transfer **out, struct err *e)
+    __attribute__((warn_unused_result));
+void transfer_join(struct transfer *t, struct transfer *another);
+
 /* 0 when url has the form transfer_new() wants; else -1 with ERR_BAD_INPUT. */
 int transfer_check_url(const char *url, struct err *e);
 
 /* Called before each pause and retry with what went wrong; may be NULL. */
 void transfer_on_retry(struct transfer *t,
     void (*on_retry)(void *ctx, const struct err *why, unsigned pause_ms), void *ctx);
+
+/* What transfer_on_retry() set last. */
+struct transfer_retry {
+	void (*on_retry)(void *ctx, const struct err *why, unsigned pause_ms);
+	void *ctx;
+};
+struct transfer_retry transfer_retry(const struct transfer *t);
 
 /* One attempt.  *reply is filled as far as the answer came, whatever the result. */
 int transfer_once(struct transfer *t, const struct transfer_request *r,

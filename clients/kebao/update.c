@@ -16,9 +16,9 @@
 #include "clients/kebao/interrupt.h"
 #include "catalog/repo/novelty.h"
 #include "clients/kebao/release.h"
+#include "clients/kebao/space.h"
 
-#define OLDS 2 /* releases whose frames are reused: each costs its index in memory */
-#define SPARE_BYTES (16u << 20) /* of the disk, left to whoever else uses it */
+#define OLDS 3 /* releases whose frames are reused: each costs its index in memory */
 #define TELLING_BYTES (256u << 10) /* less says nothing about the speed of a line */
 
 /* A release under way. */
@@ -31,6 +31,8 @@ struct work {
 	size_t n_olds;
 	int dirfd; /* of the staging directory */
 	struct tree *tree;
+	uint32_t n_files_done;     /* as of when done_bytes was ... */
+	uint64_t counted_at_bytes;
 };
 
 /* --- what is known before --- */
@@ -51,7 +53,7 @@ load_wanted(struct work *w, struct err *e)
 
 /* A held release to take from; one whose index is damaged is passed over. */
 static int
-add_old(struct work *w, const struct library_name *name, struct err *e)
+add_old(struct work *w, const struct library_name *name, enum library_place place, struct err *e)
 {
 	const struct update *u = w->u;
 	struct record *record = NULL;
@@ -66,7 +68,7 @@ add_old(struct work *w, const struct library_name *name, struct err *e)
 		return 0;
 	}
 	record_free(record);
-	library_path(path, LIBRARY_FILES, name);
+	library_path(path, place, name);
 	fd = openat(home_dirfd(u->home), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1) {
 		index_free(ix);
@@ -76,6 +78,7 @@ add_old(struct work *w, const struct library_name *name, struct err *e)
 	w->olds[w->n_olds].dirfd = fd;
 	w->olds[w->n_olds].index = ix;
 	w->olds[w->n_olds].is_doubted = library_is_doubted(u->home, name);
+	w->olds[w->n_olds].is_unproven = place == LIBRARY_WORK;
 	w->n_olds++;
 	return 0;
 }
@@ -86,16 +89,49 @@ is_same_course(const struct library_name *a, const struct library_name *b)
 	return strcmp(a->channel, b->channel) == 0 && strcmp(a->course, b->course) == 0;
 }
 
+/* The newest other release that was begun and then overtaken: what it has is verified. */
+static int
+add_begun(struct work *w, struct err *e)
+{
+	const struct update *u = w->u;
+	struct library begun = { NULL, 0 };
+	size_t n = w->n_olds;
+	int rc = library_load_begun(u->home, &u->offer->name, &begun, e);
+
+	for (size_t i = 0; rc == 0 && i < begun.n_held && w->n_olds == n; i++)
+		if (begun.held[i].release != u->offer->name.release)
+			rc = add_old(w, &begun.held[i], LIBRARY_WORK, e);
+	library_clear(&begun);
+	return rc;
+}
+
 static int
 load_olds(struct work *w, struct err *e)
 {
 	const struct library *l = w->u->library;
 
-	for (size_t i = 0; i < l->n_held && w->n_olds < OLDS; i++)
+	for (size_t i = 0; i < l->n_held && w->n_olds < OLDS - 1; i++)
 		if (is_same_course(&l->held[i], &w->u->offer->name) &&
-		    add_old(w, &l->held[i], e) == -1)
+		    add_old(w, &l->held[i], LIBRARY_FILES, e) == -1)
 			return -1;
-	return 0;
+	return add_begun(w, e);
+}
+
+/* Other releases that were begun have given what they had. */
+static int
+drop_begun(const struct update *u, struct err *e)
+{
+	struct library begun = { NULL, 0 };
+	int rc = library_load_begun(u->home, &u->offer->name, &begun, e);
+
+	for (size_t i = 0; rc == 0 && i < begun.n_held; i++) {
+		rc = library_drop_begun(u->home, &begun.held[i], e);
+		if (rc == 0 && !library_has(u->library, &begun.held[i]) &&
+		    begun.held[i].release != u->offer->name.release)
+			rc = release_forget(u->home, &begun.held[i], e);
+	}
+	library_clear(&begun);
+	return rc;
 }
 
 static void
@@ -119,17 +155,34 @@ on_look(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 {
 	const struct update *u = ctx;
 
+	const struct update_progress p = {
+		.what = MSG_DOING_LOOK, .done_bytes = done_bytes, .total_bytes = total_bytes,
+	};
+
 	if (u->on_progress != NULL)
-		u->on_progress(u->ctx, MSG_DOING_LOOK, done_bytes, total_bytes);
+		u->on_progress(u->ctx, &p);
 }
 
 static void
 on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 {
-	const struct update *u = ctx;
+	struct work *w = ctx;
+	struct update_progress p = {
+		.what = MSG_DOING_FETCH, .done_bytes = done_bytes, .total_bytes = total_bytes,
+		.n_files = w->record->n_files,
+	};
+	struct tree_figures figures;
 
-	if (u->on_progress != NULL)
-		u->on_progress(u->ctx, MSG_DOING_FETCH, done_bytes, total_bytes);
+	if (w->u->on_progress == NULL)
+		return;
+	if (done_bytes - w->counted_at_bytes >= total_bytes / 256 || done_bytes == total_bytes ||
+	    done_bytes < w->counted_at_bytes) { /* there may be many to count */
+		tree_figures(w->tree, &figures);
+		w->n_files_done = figures.n_files_done;
+		w->counted_at_bytes = done_bytes;
+	}
+	p.n_files_done = w->n_files_done;
+	w->u->on_progress(w->u->ctx, &p);
 }
 
 static int
@@ -139,10 +192,12 @@ check_space(const struct work *w, uint64_t need_bytes, struct err *e)
 
 	if (file_free_bytes(w->dirfd, &room, e) == -1)
 		return -1;
-	if (room >= need_bytes && room - need_bytes >= SPARE_BYTES)
+	if (room >= need_bytes && room - need_bytes >= w->u->reserve_bytes)
 		return 0;
-	(void)err_set(e, ERR_SYSTEM, "%s: %" PRIu64 " MiB are needed and %" PRIu64 " MiB are free",
-	    home_path(w->u->home), ((need_bytes + SPARE_BYTES) >> 20) + 1, room >> 20);
+	(void)err_set(e, ERR_SYSTEM, "%s: %" PRIu64 " MiB are needed, %" PRIu64
+	    " MiB are free, %" PRIu64 " MiB of them are to be left alone",
+	    home_path(w->u->home), (need_bytes >> 20) + 1, room >> 20,
+	    w->u->reserve_bytes >> 20);
 	if (e != NULL)
 		e->sys = ENOSPC;
 	return -1;
@@ -171,8 +226,10 @@ static int
 download(struct work *w, struct update_figures *out, struct err *e)
 {
 	const struct download d = {
-		.transfer = w->u->transfer, .name = &w->u->offer->name, .record = w->record,
-		.index = w->index, .tree = w->tree, .on_progress = on_download, .ctx = (void *)w->u,
+		.transfer = w->u->transfer, .hint = w->u->hint, .name = &w->u->offer->name,
+		.record = w->record, .index = w->index, .tree = w->tree,
+		.connections = w->u->connections,
+		.on_progress = on_download, .ctx = w,
 	};
 	struct download_figures f;
 
@@ -209,7 +266,7 @@ update_fetch(const struct update *u, struct update_figures *out, struct err *e)
 	if (load_wanted(&w, e) == -1 || load_olds(&w, e) == -1 || stage(&w, e) == -1 ||
 	    download(&w, out, e) == -1 || tree_finish(w.tree, e) == -1)
 		goto out;
-	if (library_reveal(u->home, &u->offer->name, e) == -1)
+	if (library_reveal(u->home, &u->offer->name, e) == -1 || drop_begun(u, e) == -1)
 		goto out;
 	out->n_files = w.record->n_files;
 	out->file_bytes = w.record->file_bytes;
@@ -227,10 +284,34 @@ out:
 /* --- what it would cost --- */
 
 static int
-cost_of_new(const struct hint *hint, struct update_cost *out)
+cost_of_new(const struct work *w, const struct hint *hint, struct update_cost *out)
 {
-	out->fetch_bytes = out->full_bytes = download_stored_bytes(hint);
+	out->fetch_bytes = out->full_bytes =
+	    hint != NULL ? download_stored_bytes(hint) : w->record->file_bytes;
+	out->need_bytes = space_guess_bytes(w->record->file_bytes, w->record->n_files);
 	return 0;
+}
+
+/* What goes when the new release is there, and what it needs besides. */
+static int
+cost_in_space(const struct work *w, struct update_cost *out, struct err *e)
+{
+	if (space_needed_bytes(w->index, w->old_index[0], &out->need_bytes, e) == -1)
+		return -1;
+	return w->u->keeps_old ? 0 : space_freed_bytes(w->olds[0].dirfd, w->old_index[0], w->index,
+	    &out->freed_bytes, e);
+}
+
+/* Files that are staged already take nothing more. */
+static void
+cost_less_staged(const struct update *u, struct update_cost *out)
+{
+	char path[LIBRARY_PATH_SIZE];
+	uint64_t used_bytes;
+
+	library_path(path, LIBRARY_WORK, &u->offer->name);
+	used_bytes = space_used_bytes(home_dirfd(u->home), path);
+	out->need_bytes -= used_bytes < out->need_bytes ? used_bytes : out->need_bytes;
 }
 
 /* Exactly the ranges that a fetch would ask for, if the held files are as they were. */
@@ -250,12 +331,21 @@ cost_of_change(struct work *w, const struct hint *hint, struct update_cost *out,
 		goto out;
 	out->full_bytes = download_stored_bytes(hint);
 	out->fetch_bytes = ranges.total_bytes;
-	rc = 0;
+	rc = cost_in_space(w, out, e);
 out:
 	ranges_clear(&ranges);
 	free(places);
 	free(frames);
 	return rc;
+}
+
+void
+update_cost_clear(struct update_cost *cost)
+{
+	record_free(cost->record);
+	hint_free(cost->hint);
+	cost->record = NULL;
+	cost->hint = NULL;
 }
 
 int
@@ -269,21 +359,33 @@ update_cost(const struct update *u, struct update_cost *out, struct err *e)
 	};
 	struct work w = { .u = u, .dirfd = -1 };
 	struct hint *hint = NULL;
+	struct err mine = { 0 };
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
 	out->held_release = held != NULL ? held->release : 0;
-	if (release_record(u->home, u->transfer, &want, &w.record, e) == -1 ||
-	    download_hint(u->transfer, &u->offer->name, &w.record->index.sha256, 0,
-	    &hint, e) == -1)
+	if (release_record(u->home, u->transfer, &want, &w.record, e) == -1)
 		goto out;
-	if (held != NULL && (add_old(&w, held, e) == -1 || release_index(u->home, u->transfer,
+	/* Nobody signs hints: without a good one it is a guess, and the fetch asks again. */
+	if (download_hint(u->transfer, &u->offer->name, &w.record->index.sha256, 0, &hint,
+	    &mine) == -1 && mine.class != ERR_BAD_INPUT && mine.class != ERR_NOT_FOUND) {
+		if (e != NULL)
+			*e = mine;
+		goto out;
+	}
+	if (held != NULL && (add_old(&w, held, LIBRARY_FILES, e) == -1 ||
+	    release_index(u->home, u->transfer,
 	    &u->offer->name, w.record, &w.index, e) == -1))
 		goto out;
-	rc = w.n_olds > 0 ? cost_of_change(&w, hint, out, e) : cost_of_new(hint, out);
+	rc = w.n_olds > 0 && hint != NULL
+	    ? cost_of_change(&w, hint, out, e)
+	    : cost_of_new(&w, hint, out);
 	if (rc == 0) {
+		cost_less_staged(u, out);
 		out->record = w.record;
+		out->hint = hint;
 		w.record = NULL;
+		hint = NULL;
 	}
 out:
 	hint_free(hint);

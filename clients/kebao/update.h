@@ -16,6 +16,17 @@
 #include "clients/kebao/messages.h"
 #include "clients/kebao/transfer.h"
 
+/* What is being done, and how far it is; of the course under way. */
+struct update_progress {
+	enum message what;         /* MSG_DOING_LOOK, MSG_DOING_FETCH */
+	uint64_t done_bytes;
+	uint64_t total_bytes;
+	uint32_t n_files_done;
+	uint32_t n_files;
+};
+
+struct hint;
+
 struct update {
 	struct home *home;               /* borrowed, as all here; locked */
 	struct transfer *transfer;
@@ -23,9 +34,10 @@ struct update {
 	const struct library *library;   /* what was held when the run began */
 	const struct catalogue_offer *offer;
 	bool keeps_old;                  /* older releases stay */
-	/* What is being done, for the display; may be NULL. */
-	void (*on_progress)(void *ctx, enum message what, uint64_t done_bytes,
-	    uint64_t total_bytes);
+	const struct hint *hint;         /* as update_cost() saw it; NULL: it is asked for */
+	unsigned connections;            /* at most so many at once */
+	uint64_t reserve_bytes;          /* of the disk, left alone */
+	void (*on_progress)(void *ctx, const struct update_progress *p); /* may be NULL */
 	void *ctx;
 };
 
@@ -46,10 +58,14 @@ struct record;
 /* What it would cost, as near as can be told without touching the staging directory. */
 struct update_cost {
 	struct record *record;     /* owned by the caller */
+	struct hint *hint;         /* owned by the caller */
 	uint64_t fetch_bytes;
 	uint64_t full_bytes;
+	uint64_t need_bytes;       /* of the disk, without what is staged already */
+	uint64_t freed_bytes;      /* when older releases are removed at the end */
 	uint32_t held_release;     /* 0: none */
 };
+void update_cost_clear(struct update_cost *cost);
 int update_cost(const struct update *u, struct update_cost *out, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -558,6 +558,31 @@ a_touched_old_file_is_copied_after_a_look(void **state)
 	close(old_dir);
 }
 
+/* After a power cut a sealed file may hold zeros: only its bytes prove it. */
+static void
+an_unproven_old_file_is_linked_only_when_it_is_right(void **state)
+{
+	static const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = TAR_MTIME } };
+	int old_dir = make_old(), stage = new_stage(), fd;
+	struct tree_old old = { .dirfd = old_dir, .index = releases[0].index, .is_unproven = true };
+	struct tree *t;
+
+	(void)state;
+	fd = openat(old_dir, "讲义/第59讲 知识产权.txt", O_WRONLY);
+	assert_true(fd != -1);
+	assert_int_equal(pwrite(fd, "\0\0\0\0", 4, 0), 4);
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+	t = open_tree(stage, 1, &old);
+	finish(t, stage, 1);
+	assert_int_equal(inode(stage, "video/large.mp4"), inode(old_dir, "video/large.mp4"));
+	assert_int_not_equal(inode(stage, "讲义/第59讲 知识产权.txt"),
+	    inode(old_dir, "讲义/第59讲 知识产权.txt"));
+	close(stage);
+	close(old_dir);
+}
+
 static void
 a_spoilt_old_file_gives_the_frames_that_are_whole(void **state)
 {
@@ -920,6 +945,7 @@ main(void)
 		cmocka_unit_test(a_release_begun_can_become_another),
 		cmocka_unit_test(an_update_takes_over_what_did_not_change),
 		cmocka_unit_test(a_touched_old_file_is_copied_after_a_look),
+		cmocka_unit_test(an_unproven_old_file_is_linked_only_when_it_is_right),
 		cmocka_unit_test(a_spoilt_old_file_gives_the_frames_that_are_whole),
 		cmocka_unit_test(an_old_file_in_the_stage_is_never_written_to),
 		cmocka_unit_test(where_links_are_refused_files_are_copied),

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kebao status: in one line what is going on and what comes next. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "catalog/json/canon.h"
+#include "catalog/json/json.h"
+#include "clients/kebao/cmd.h"
+#include "clients/kebao/pace.h"
+#include "clients/kebao/report.h"
+#include "clients/kebao/session.h"
+#include "clients/kebao/settings.h"
+#include "clients/kebao/text.h"
+
+struct view {
+	const struct cli *cli;
+	bool is_running;
+	bool has_run;             /* run.json is there */
+	struct report_state run;
+	enum pace_state pace;
+	int64_t until;            /* of pace */
+	int64_t contact_at;
+};
+
+static void
+say_fetching(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	unsigned percent = r->total_bytes > 0
+	    ? (unsigned)(100.0 * (double)r->done_bytes / (double)r->total_bytes)
+	    : 0;
+	uint64_t rest_bytes = r->total_bytes > r->done_bytes ? r->total_bytes - r->done_bytes : 0;
+	uint32_t n_rest = r->n_courses > r->n_courses_done + 1
+	    ? r->n_courses - r->n_courses_done - 1
+	    : 0;
+	struct text release, share, total, speed, left, rest;
+
+	CLI_SAY(v->cli, MSG_STATUS_FETCHING, r->name.channel, r->name.course,
+	    text_number(&release, r->name.release), text_number(&share, percent),
+	    text_bytes(&total, r->total_bytes), text_bytes(&speed, r->bytes_per_second),
+	    r->bytes_per_second > 0
+	        ? text_duration(&left, v->cli->lang, rest_bytes / r->bytes_per_second + 1)
+	        : "?",
+	    text_number(&rest, n_rest));
+}
+
+/* What hinders the next run, or nothing. */
+static void
+say_next(const struct view *v)
+{
+	struct text at;
+
+	switch (v->pace) {
+	case PACE_GO:
+		return;
+	case PACE_PAUSED:
+		CLI_SAY(v->cli, MSG_STATUS_PAUSED);
+		return;
+	case PACE_CLOSED:
+		CLI_SAY(v->cli, MSG_STATUS_CLOSED, text_time(&at, v->until));
+		return;
+	case PACE_SPENT:
+		CLI_SAY(v->cli, MSG_STATUS_SPENT, text_time(&at, v->until));
+		return;
+	}
+}
+
+static void
+say_idle(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	struct text contact, at, percent;
+	unsigned share = r->total_bytes > 0
+	    ? (unsigned)(100.0 * (double)r->done_bytes / (double)r->total_bytes)
+	    : 0;
+
+	if (v->pace != PACE_GO) {
+		say_next(v);
+	} else if (!v->has_run) {
+		CLI_SAY(v->cli, MSG_STATUS_NEVER);
+	} else if (r->phase != REPORT_ENDED && r->name.release > 0) {
+		CLI_SAY(v->cli, MSG_STATUS_BROKEN, text_time(&at, r->updated_at), r->name.channel,
+		    r->name.course, text_number(&percent, share));
+	} else if (r->phase != REPORT_ENDED) {
+		CLI_SAY(v->cli, MSG_STATUS_BROKEN_EARLY, text_time(&at, r->updated_at));
+	} else if (r->status == STATUS_OK) {
+		CLI_SAY(v->cli, MSG_STATUS_IDLE, text_time(&at, r->updated_at),
+		    v->contact_at > 0 ? text_time(&contact, v->contact_at) : "-");
+	} else {
+		CLI_SAY(v->cli, MSG_STATUS_FAILED, text_time(&at, r->updated_at), r->why);
+	}
+}
+
+static void
+say(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	struct text at, now, rest;
+
+	if (!v->is_running) {
+		say_idle(v);
+		return;
+	}
+	if (!v->has_run) {
+		CLI_SAY(v->cli, MSG_STATUS_BUSY);
+		return;
+	}
+	switch (r->phase) {
+	case REPORT_LOOKING:
+		CLI_SAY(v->cli, MSG_STATUS_LOOKING);
+		return;
+	case REPORT_FETCHING:
+		say_fetching(v);
+		return;
+	case REPORT_WAITING:
+		(void)text_number(&rest, r->n_courses > r->n_courses_done
+		    ? r->n_courses - r->n_courses_done : 0);
+		if (r->until > 0)
+			CLI_SAY(v->cli, MSG_STATUS_WAITING, r->why, text_time(&at, r->until),
+			    rest.s);
+		else
+			CLI_SAY(v->cli, MSG_STATUS_WAITING_WORD, r->why, rest.s);
+		return;
+	case REPORT_ENDED: /* another verb has the lock */
+		CLI_SAY(v->cli, MSG_STATUS_BUSY, text_time(&now, (int64_t)time(NULL)));
+		return;
+	}
+}
+
+static int
+say_json(const struct view *v, struct err *e)
+{
+	static const char *const phases[] = {
+		[REPORT_LOOKING] = "looking", [REPORT_FETCHING] = "fetching",
+		[REPORT_WAITING] = "waiting", [REPORT_ENDED] = "ended",
+	};
+	static const char *const paces[] = {
+		[PACE_GO] = "go", [PACE_PAUSED] = "paused", [PACE_CLOSED] = "closed",
+		[PACE_SPENT] = "spent",
+	};
+	const struct report_state *r = &v->run;
+	struct json *doc = json_new();
+	struct json_at top = json_top(doc);
+	struct buf bytes = BUF_INIT;
+	int rc;
+
+	json_put_bool(top, "running", v->is_running);
+	json_put_text(top, "line", paces[v->pace]);
+	json_put_int(top, "line_until", v->until);
+	json_put_int(top, "contact_at", v->contact_at);
+	if (v->has_run) {
+		json_put_text(top, "phase", phases[r->phase]);
+		json_put_int(top, "updated_at", r->updated_at);
+		if (r->name.release > 0) {
+			json_put_text(top, "channel", r->name.channel);
+			json_put_text(top, "course", r->name.course);
+			json_put_int(top, "release", r->name.release);
+		}
+		json_put_int(top, "done_bytes", (int64_t)r->done_bytes);
+		json_put_int(top, "total_bytes", (int64_t)r->total_bytes);
+		json_put_int(top, "bytes_per_second", (int64_t)r->bytes_per_second);
+		json_put_int(top, "courses_done", r->n_courses_done);
+		json_put_int(top, "courses", r->n_courses);
+		json_put_int(top, "until", r->until);
+		json_put_int(top, "status", r->status);
+		json_put_text(top, "why", r->why);
+	}
+	rc = canon_write(top, &bytes, e);
+	if (rc == 0)
+		(void)printf("%s\n", buf_text(&bytes)); /* main() sees a full disk at the end */
+	buf_clear(&bytes);
+	json_free(doc);
+	return rc;
+}
+
+static int
+look(const struct session *s, struct view *v, struct err *e)
+{
+	struct settings settings;
+	struct home_state state;
+	struct pace *pace;
+
+	v->is_running = home_is_locked(s->home);
+	v->has_run = report_load(s->home, &v->run) == 0;
+	home_load_state(s->home, &state);
+	v->contact_at = state.contact_at;
+	if (settings_load(s->home, &settings, e) == -1 ||
+	    pace_new(s->home, &settings, &pace, e) == -1)
+		return -1;
+	v->pace = pace_ask(pace, &v->until);
+	pace_free(pace);
+	return 0;
+}
+
+enum status
+cmd_status(struct cli *cli, int argc, char *const *argv)
+{
+	bool is_json = false;
+	const struct args_option options[] = {
+		{ .name = "json", .flag = &is_json }, { .name = NULL },
+	};
+	const struct cli_usage usage = { options, 0, 0, MSG_USAGE_STATUS };
+	struct args_list words;
+	struct session s;
+	struct view v = { .cli = cli };
+	struct err e = { 0 };
+	enum status status = cli_parse(cli, &usage, argc, argv, &words);
+
+	if (status != STATUS_OK || cli->is_help)
+		return status;
+	status = session_open_offline(&s, cli);
+	if (status != STATUS_OK)
+		return status;
+	if (look(&s, &v, &e) == -1 || (is_json && say_json(&v, &e) == -1))
+		status = cli_fail(cli, &e);
+	else if (!is_json)
+		say(&v);
+	session_close(&s);
+	return status;
+}

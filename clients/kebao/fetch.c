@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clients/kebao/fetch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "catalog/base/file.h"
+#include "clients/kebao/cmd.h"
+#include "clients/kebao/interrupt.h"
+#include "clients/kebao/part.h"
+#include "clients/kebao/text.h"
+#include "clients/kebao/update.h"
+
+#define FIRST_PAUSE_S 5u     /* after the quarter of a minute that transfer.c tried */
+#define LONGEST_PAUSE_S 900u
+#define STEP_MS 500u
+
+/* --- which --- */
+
+static bool
+is_wanted(const void *ctx, const struct library_name *name)
+{
+	const struct fetch *f = ctx;
+
+	if (f->all)
+		return true;
+	for (size_t i = 0; i < f->wanted->n; i++)
+		if (library_matches(f->wanted->words[i], name))
+			return true;
+	return f->wanted->n == 0 &&
+	       library_newest(&f->library, name->channel, name->course) != NULL;
+}
+
+/* A word that means no course must not pass in silence. */
+static enum status
+check_words(const struct fetch *f)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; i < f->wanted->n; i++) {
+		bool is_known = false;
+
+		for (size_t k = 0; k < catalogue_n_offers(f->catalogue); k++)
+			is_known = is_known || library_matches(f->wanted->words[i],
+			    &catalogue_offer(f->catalogue, k)->name);
+		if (!is_known) {
+			CLI_WARN(f->s->cli, MSG_NO_COURSE, f->wanted->words[i]);
+			status = STATUS_NOT_FOUND;
+		}
+	}
+	return status;
+}
+
+/* --- one course --- */
+
+static int
+fetch_one(struct fetch *f, const struct catalogue_offer *offer, struct hint *hint, struct err *e)
+{
+	const struct update u = {
+		.home = f->s->home, .transfer = hub_transfer(f->s->hub), .catalogue = f->catalogue,
+		.library = &f->library, .offer = offer, .hint = hint,
+		/* A repair is no update: whoever kept older releases goes on holding them. */
+		.keeps_old = f->settings->keeps_old ||
+		    library_is_doubted(f->s->home, &offer->name),
+		.reserve_bytes = f->settings->reserve_bytes,
+		.connections = f->settings->connections,
+		.on_progress = report_progress, .ctx = &f->report,
+	};
+	struct update_figures g;
+
+	report_course(&f->report, &offer->name);
+	if (update_fetch(&u, &g, e) == -1)
+		return -1;
+	f->n_fetched++;
+	if (g.bytes_per_second > 0)
+		f->bytes_per_second = g.bytes_per_second;
+	report_fetched(&f->report, &offer->name, &g);
+	return 0;
+}
+
+/* What hinders one course hinders the next as well. */
+static bool
+ends_all(enum status status)
+{
+	return status == STATUS_INTERRUPTED || status == STATUS_SPACE || status == STATUS_NETWORK ||
+	    status == STATUS_NOT_NOW || status == STATUS_ERROR;
+}
+
+/* Time, or a word, may mend it. */
+static bool
+may_pass(enum status status)
+{
+	return status == STATUS_NETWORK || status == STATUS_NOT_NOW || status == STATUS_BUSY;
+}
+
+/* A course failed: where it ends the round, the reason is kept for the end; else it is said. */
+static enum status
+fail(struct fetch *f, const struct err *e)
+{
+	enum status status = status_of(e);
+
+	f->why = (struct err){ 0 };
+	if (!ends_all(status) && !may_pass(status))
+		return session_fail(f->s, e);
+	f->why = *e;
+	return status;
+}
+
+/* Anew, from what is good in it and the hub. */
+static enum status
+repair(struct fetch *f, const struct library_name *name)
+{
+	struct catalogue_offer offer = {
+		.name = *name, .record = catalogue_find(f->catalogue, name),
+	};
+	struct text release;
+	struct err e = { 0 };
+
+	(void)text_number(&release, name->release);
+	if (offer.record == NULL) {
+		CLI_WARN(f->s->cli, MSG_CANNOT_REPAIR, name->channel, name->course, release.s);
+		return STATUS_NOT_FOUND;
+	}
+	CLI_NOTE(f->s->cli, MSG_FETCH_REPAIR, name->channel, name->course, release.s);
+	return fetch_one(f, &offer, NULL, &e) == -1 ? fail(f, &e) : STATUS_OK;
+}
+
+/* Releases that kebao verify found damaged and that are still held (their note goes with them). */
+static enum status
+repair_wanted(struct fetch *f, enum status status)
+{
+	for (size_t i = 0; i < f->library.n_held; i++) {
+		const struct library_name *name = &f->library.held[i];
+		enum status of_this;
+
+		if (!is_wanted(f, name) || !library_is_doubted(f->s->home, name))
+			continue;
+		of_this = repair(f, name);
+		if (of_this != STATUS_OK)
+			status = of_this;
+		if (ends_all(of_this))
+			break;
+	}
+	return status;
+}
+
+/* --- little room --- */
+
+/*
+ * Remove releases that a newer held one replaced, until so much is free.  The newest of a
+ * course is never touched: it may be the only copy.
+ */
+static int
+make_room(struct fetch *f, uint64_t want_bytes, struct err *e)
+{
+	const struct library *l = &f->library;
+	uint64_t room;
+
+	for (size_t i = 0; i < l->n_held; i++) {
+		const struct library_name *name = &l->held[i];
+		struct text release;
+
+		if (file_free_bytes(home_dirfd(f->s->home), &room, e) == -1)
+			return -1;
+		if (room >= want_bytes)
+			return 0;
+		if (library_newest(l, name->channel, name->course) == name)
+			continue;
+		if (library_remove(f->s->home, name, e) == -1)
+			return -1;
+		CLI_NOTE(f->s->cli, MSG_FETCH_MADE_ROOM, name->channel, name->course,
+		    text_number(&release, name->release));
+	}
+	return 0;
+}
+
+/* 1: it fits; 0: not, which is said. */
+static int
+fits(struct fetch *f, const struct plan_course *c, struct err *e)
+{
+	uint64_t want = c->cost.need_bytes + f->settings->reserve_bytes, room;
+	struct library now = { NULL, 0 };
+	struct text need, have, reserve;
+
+	if (make_room(f, want, e) == -1 || library_load(f->s->home, &now, e) == -1)
+		return -1;
+	library_clear(&f->library);
+	f->library = now;
+	if (file_free_bytes(home_dirfd(f->s->home), &room, e) == -1)
+		return -1;
+	if (room >= want)
+		return 1;
+	CLI_WARN(f->s->cli, MSG_FETCH_SKIPPED, c->offer->name.channel, c->offer->name.course,
+	    text_bytes(&need, c->cost.need_bytes), text_bytes(&have, room),
+	    text_bytes(&reserve, f->settings->reserve_bytes));
+	return 0;
+}
+
+/* --- a round --- */
+
+static enum status
+fetch_planned(struct fetch *f, enum status status)
+{
+	struct err e = { 0 };
+
+	if (f->is_low_space)
+		plan_sort_by_need(&f->plan);
+	else if (plan_check_space(&f->plan, &e) == -1)
+		return fail(f, &e);
+	for (size_t i = 0; i < f->plan.n_courses; i++) {
+		const struct plan_course *c = &f->plan.courses[i];
+		int rc = f->is_low_space ? fits(f, c, &e) : 1;
+
+		if (rc == 0)
+			status = STATUS_SPACE;
+		if (rc == 0)
+			continue;
+		if (rc == -1 || fetch_one(f, c->offer, c->cost.hint, &e) == -1) {
+			enum status of_this = fail(f, &e);
+
+			status = of_this;
+			if (ends_all(of_this))
+				return status;
+		}
+	}
+	return repair_wanted(f, status);
+}
+
+static void
+keep_speed(const struct fetch *f)
+{
+	struct home_state state;
+
+	if (f->bytes_per_second == 0)
+		return;
+	home_load_state(f->s->home, &state);
+	state.bytes_per_second = f->bytes_per_second;
+	(void)home_save_state(f->s->home, &state, NULL); /* only an estimate is lost */
+}
+
+static enum status
+say_plan(const struct fetch *f)
+{
+	struct buf bytes = BUF_INIT;
+	struct err e = { 0 };
+	enum status status = f->plan.n_courses > 0 ? STATUS_NEW : STATUS_OK;
+
+	if (!f->is_json)
+		plan_say(&f->plan, f->s->cli);
+	else if (plan_encode(&f->plan, f->catalogue, &bytes, &e) == -1)
+		status = cli_fail(f->s->cli, &e);
+	else
+		(void)printf("%s\n", buf_text(&bytes)); /* main() sees a full disk at the end */
+	if (!f->is_json && f->plan.n_courses == 0)
+		CLI_CHAT(f->s->cli, MSG_FETCH_NOTHING);
+	buf_clear(&bytes);
+	return status;
+}
+
+/* Catalogue, library and plan; status is that of words which mean nothing. */
+static int
+look(struct fetch *f, enum status *status, struct err *e)
+{
+	struct plan_want want = {
+		.home = f->s->home, .transfer = hub_transfer(f->s->hub), .library = &f->library,
+		.settings = f->settings, .keeps_old = f->settings->keeps_old,
+		.is_wanted = is_wanted, .ctx = f,
+	};
+
+	if (!f->is_dry && pace_check(f->pace, e) == -1)
+		return -1;
+	part_tidy(f->s->home, (int64_t)time(NULL));
+	if (library_tidy(f->s->home, e) == -1 || library_load(f->s->home, &f->library, e) == -1 ||
+	    catalogue_open(f->s->home, f->s->hub, (int64_t)time(NULL), &f->catalogue, e) == -1)
+		return -1;
+	*status = check_words(f);
+	want.catalogue = f->catalogue;
+	if (plan_make(&want, &f->plan, e) == -1)
+		return -1;
+	f->report.state.n_courses =
+	    f->report.state.n_courses_done + (uint32_t)f->plan.n_courses;
+	return 0;
+}
+
+static void
+say_end(const struct fetch *f)
+{
+	(void)plan_say_withdrawn(f->catalogue, &f->library, f->s->cli);
+	for (size_t i = 0; i < catalogue_n_withheld(f->catalogue); i++)
+		CLI_WARN(f->s->cli, MSG_WITHHELD, catalogue_withheld(f->catalogue, i));
+	if (f->is_json || f->n_fetched > 0)
+		return;
+	if (f->library.n_held == 0 && f->wanted->n == 0 && !f->all)
+		CLI_NOTE(f->s->cli, MSG_FETCH_WHAT);
+	else
+		CLI_CHAT(f->s->cli, MSG_FETCH_NOTHING);
+}
+
+static enum status
+fetch_round(struct fetch *f)
+{
+	enum status status = STATUS_OK;
+	struct err e = { 0 };
+
+	f->why = (struct err){ 0 };
+	report_looking(&f->report);
+	if (look(f, &status, &e) == -1) {
+		f->why = e;
+		status = status_of(&e);
+		goto out;
+	}
+	status = f->is_dry ? say_plan(f) : fetch_planned(f, status);
+	keep_speed(f);
+	if (status == STATUS_OK && !f->is_dry)
+		say_end(f);
+	if (status == STATUS_OK && catalogue_n_withheld(f->catalogue) > 0)
+		status = STATUS_WITHHELD;
+out:
+	plan_clear(&f->plan);
+	catalogue_close(f->catalogue);
+	f->catalogue = NULL;
+	library_clear(&f->library);
+	return status;
+}
+
+/* --- again and again --- */
+
+/* Twice as long each time, half of it by chance: many who lost one line do not return as one. */
+static unsigned
+pause_s(unsigned n)
+{
+	unsigned s = n < 8 ? FIRST_PAUSE_S << n : LONGEST_PAUSE_S;
+	uint32_t chance = 0;
+
+	s = s < LONGEST_PAUSE_S ? s : LONGEST_PAUSE_S;
+	if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
+		chance = UINT32_MAX / 2;
+	return s / 2 + (unsigned)((uint64_t)s / 2 * chance / UINT32_MAX);
+}
+
+/* Until the time has come, or the line is ours again; -1 when a signal came. */
+static int
+wait_until(struct fetch *f, enum status why, int64_t until)
+{
+	report_wait(&f->report, f->why.text, until);
+	f->has_waited = true;
+	for (;;) {
+		bool is_over = why == STATUS_NOT_NOW ? pace_ask(f->pace, NULL) == PACE_GO
+		                                     : (int64_t)time(NULL) >= until;
+
+		if (is_over)
+			return 0;
+		if (interrupt_sleep_ms(STEP_MS, &f->why) == -1)
+			return -1;
+	}
+}
+
+enum status
+fetch_run(struct fetch *f)
+{
+	enum status status;
+	size_t before;
+	unsigned n = 0;
+
+	report_begin(&f->report, f->s->cli, f->s->home, f->is_json && !f->is_dry);
+	for (;;) {
+		int64_t until = 0;
+
+		before = f->n_fetched;
+		status = fetch_round(f);
+		if (f->is_dry || !f->settings->keeps_trying || !may_pass(status))
+			break;
+		n = f->n_fetched > before ? 0 : n;
+		if (status == STATUS_NOT_NOW)
+			(void)pace_ask(f->pace, &until);
+		else
+			until = (int64_t)time(NULL) + pause_s(n++);
+		if (wait_until(f, status, until) == -1) {
+			status = STATUS_INTERRUPTED;
+			break;
+		}
+	}
+	if (status != STATUS_OK && f->why.class != ERR_NONE)
+		status = session_fail(f->s, &f->why);
+	report_end(&f->report, f->is_dry && status == STATUS_NEW ? STATUS_OK : status,
+	    f->why.text);
+	return status;
+}

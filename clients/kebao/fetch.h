@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run of kebao fetch: look at the hub, plan, fetch course after course; and where it is to keep
+ * trying, wait and do it again until all is here.
+ *
+ * Each round begins with a new look, so a release published meanwhile is found; what an earlier
+ * round (or run) received stays.
+ */
+#ifndef KEBAO_CLIENTS_KEBAO_FETCH_H
+#define KEBAO_CLIENTS_KEBAO_FETCH_H
+
+#include <stdbool.h>
+
+#include "clients/kebao/args.h"
+#include "clients/kebao/catalogue.h"
+#include "clients/kebao/library.h"
+#include "clients/kebao/pace.h"
+#include "clients/kebao/plan.h"
+#include "clients/kebao/report.h"
+#include "clients/kebao/session.h"
+#include "clients/kebao/settings.h"
+
+struct fetch {
+	const struct session *s;        /* borrowed, as what follows */
+	const struct args_list *wanted; /* courses by name; none: what is held already */
+	const struct settings *settings; /* of the home and the command line */
+	struct pace *pace;
+	bool all;
+	bool is_dry;                    /* say the plan, change nothing */
+	bool is_json;                   /* ... or events */
+	bool is_low_space;
+	/* Of the round. */
+	struct catalogue *catalogue;
+	struct library library;
+	struct plan plan;
+	struct report report;
+	struct err why;                 /* what ended the round; class ERR_NONE: it was told */
+	/* What came of it. */
+	size_t n_fetched;
+	uint64_t bytes_per_second;
+	bool has_waited;
+};
+
+/* To its end; what goes wrong was said. */
+enum status fetch_run(struct fetch *f);
+
+#endif

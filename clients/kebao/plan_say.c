@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan in words: plan.h. */
+#include <string.h>
+
+#include "catalog/json/canon.h"
+#include "catalog/json/json.h"
+#include "catalog/repo/record.h"
+#include "clients/kebao/plan.h"
+#include "clients/kebao/text.h"
+
+static void
+say_course(const struct cli *cli, const struct plan_course *c)
+{
+	const struct update_cost *cost = &c->cost;
+	const char *lang = cli->lang == LANGUAGE_ZH ? "zh" : "en";
+	const char *title = record_text_in(&cost->record->title, lang);
+	const char *notes = record_text_in(&cost->record->notes, lang);
+	struct text number, held, fetch, size;
+
+	(void)text_number(&number, c->offer->name.release);
+	(void)text_number(&held, cost->held_release);
+	(void)text_bytes(&fetch, cost->fetch_bytes);
+	(void)text_bytes(&size, cost->record->file_bytes);
+	CLI_SAY(cli, cost->held_release > 0 ? MSG_CHECK_UPDATE : MSG_CHECK_NEW,
+	    c->offer->name.channel, c->offer->name.course, number.s, cost->record->label, title,
+	    size.s, fetch.s, held.s);
+	if (notes != NULL && *notes != '\0')
+		CLI_SAY(cli, MSG_CHECK_NOTES, notes);
+}
+
+static void
+say_sum(const struct plan *p, const struct cli *cli)
+{
+	struct text n, n_new, n_changed, bytes, time;
+
+	(void)text_number(&n, p->n_courses);
+	(void)text_number(&n_new, p->n_new);
+	(void)text_number(&n_changed, p->n_changed);
+	(void)text_bytes(&bytes, p->fetch_bytes);
+	if (p->bytes_per_second == 0)
+		CLI_SAY(cli, MSG_CHECK_SUM, n.s, bytes.s, n_new.s, n_changed.s);
+	else
+		CLI_SAY(cli, MSG_CHECK_SUM_TIME, n.s, bytes.s, text_duration(&time, cli->lang,
+		    p->fetch_bytes / p->bytes_per_second + 1), n_new.s, n_changed.s);
+}
+
+static void
+say_space(const struct plan *p, const struct cli *cli)
+{
+	struct text need, peak, freed, room, reserve, used, budget;
+
+	CLI_SAY(cli, MSG_PLAN_SPACE, text_bytes(&need, p->need_bytes),
+	    text_bytes(&peak, p->peak_bytes), text_bytes(&freed, p->freed_bytes),
+	    text_bytes(&room, p->free_bytes), text_bytes(&reserve, p->reserve_bytes));
+	if (plan_check_space(p, NULL) == -1)
+		CLI_SAY(cli, MSG_PLAN_NO_ROOM);
+	if (p->budget_bytes > 0)
+		CLI_SAY(cli, MSG_PLAN_BUDGET, text_bytes(&used, p->used_bytes),
+		    text_bytes(&budget, p->budget_bytes));
+}
+
+void
+plan_say(const struct plan *p, const struct cli *cli)
+{
+	for (size_t i = 0; i < p->n_courses; i++)
+		say_course(cli, &p->courses[i]);
+	if (p->n_courses == 0)
+		return;
+	say_sum(p, cli);
+	say_space(p, cli);
+}
+
+/* --- JSON --- */
+
+static void
+put_text(struct json_at at, const char *key, const char *text)
+{
+	if (text != NULL && *text != '\0')
+		json_put_text(at, key, text);
+}
+
+static void
+put_course(struct json_at at, const struct plan_course *c)
+{
+	const struct update_cost *cost = &c->cost;
+
+	json_put_text(at, "channel", c->offer->name.channel);
+	json_put_text(at, "course", c->offer->name.course);
+	json_put_int(at, "release", c->offer->name.release);
+	json_put_int(at, "held", cost->held_release);
+	json_put_text(at, "label", cost->record->label);
+	put_text(at, "title_zh", record_text_in(&cost->record->title, "zh"));
+	put_text(at, "title_en", record_text_in(&cost->record->title, "en"));
+	put_text(at, "notes", record_text_in(&cost->record->notes, "zh"));
+	json_put_int(at, "bytes", (int64_t)cost->record->file_bytes);
+	json_put_int(at, "fetch_bytes", (int64_t)cost->fetch_bytes);
+	json_put_int(at, "full_bytes", (int64_t)cost->full_bytes);
+	json_put_int(at, "need_bytes", (int64_t)cost->need_bytes);
+	json_put_int(at, "freed_bytes", (int64_t)cost->freed_bytes);
+}
+
+int
+plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, struct err *e)
+{
+	struct json *doc = json_new();
+	struct json_at top = json_top(doc);
+	struct json_at list = json_put_array(top, "new");
+	struct json_at gone = json_put_array(top, "withheld");
+	int rc;
+
+	for (size_t i = 0; i < p->n_courses; i++)
+		put_course(json_add_object(list), &p->courses[i]);
+	for (size_t i = 0; i < catalogue_n_withheld(c); i++)
+		json_add_text(gone, catalogue_withheld(c, i));
+	json_put_int(top, "fetch_bytes", (int64_t)p->fetch_bytes);
+	json_put_int(top, "need_bytes", (int64_t)p->need_bytes);
+	json_put_int(top, "peak_bytes", (int64_t)p->peak_bytes);
+	json_put_int(top, "freed_bytes", (int64_t)p->freed_bytes);
+	json_put_int(top, "free_bytes", (int64_t)p->free_bytes);
+	json_put_int(top, "reserve_bytes", (int64_t)p->reserve_bytes);
+	json_put_bool(top, "fits", plan_check_space(p, NULL) == 0);
+	json_put_int(top, "bytes_per_second", (int64_t)p->bytes_per_second);
+	if (p->budget_bytes > 0) {
+		json_put_int(top, "budget_bytes", (int64_t)p->budget_bytes);
+		json_put_int(top, "used_bytes", (int64_t)p->used_bytes);
+	}
+	rc = canon_write(top, out, e);
+	json_free(doc);
+	return rc;
+}
+
+/* --- withdrawn --- */
+
+size_t
+plan_say_withdrawn(const struct catalogue *c, const struct library *l, const struct cli *cli)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_held; i++) {
+		const struct meta_target *target = catalogue_find(c, &l->held[i]);
+		struct json_at why;
+		const char *reason;
+		struct text release;
+
+		if (target == NULL)
+			continue;
+		why = json_member(target->custom, "withdrawn");
+		if (!json_is(why))
+			continue;
+		if (json_get_text(why, "reason", &reason, NULL) == -1)
+			reason = "";
+		CLI_WARN(cli, MSG_PLAN_WITHDRAWN, l->held[i].channel, l->held[i].course,
+		    text_number(&release, l->held[i].release), reason);
+		n++;
+	}
+	return n;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "clients/kebao/report.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "catalog/base/file.h"
+#include "catalog/json/canon.h"
+#include "catalog/json/json.h"
+#include "clients/kebao/text.h"
+
+#define RUN "run.json"
+#define RUN_NEW "run.json.new"
+#define RUN_BYTES 65536u
+#define SAVE_MS 1000
+#define EVENT_MS 1000
+
+static const char *const phases[] = {
+	[REPORT_LOOKING] = "looking", [REPORT_FETCHING] = "fetching", [REPORT_WAITING] = "waiting",
+	[REPORT_ENDED] = "ended",
+};
+#define N_PHASES (sizeof(phases) / sizeof(phases[0]))
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* --- run.json --- */
+
+static void
+put_name(struct json_at at, const struct library_name *name)
+{
+	if (name->release == 0)
+		return;
+	json_put_text(at, "channel", name->channel);
+	json_put_text(at, "course", name->course);
+	json_put_int(at, "release", name->release);
+}
+
+static void
+put_figures(struct json_at at, const struct report_state *s)
+{
+	json_put_int(at, "done_bytes", (int64_t)s->done_bytes);
+	json_put_int(at, "total_bytes", (int64_t)s->total_bytes);
+	json_put_int(at, "bytes_per_second", (int64_t)s->bytes_per_second);
+	json_put_int(at, "files_done", s->n_files_done);
+	json_put_int(at, "files", s->n_files);
+	json_put_int(at, "courses_done", s->n_courses_done);
+	json_put_int(at, "courses", s->n_courses);
+}
+
+/* The old file or the new one, for whoever looks meanwhile; a power cut may take both. */
+static void
+replace(const struct home *h, const struct buf *bytes)
+{
+	int dirfd = home_dirfd(h);
+	int fd = openat(dirfd, RUN_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	    0600);
+
+	if (fd == -1)
+		return; /* only the news of a run are lost, here and below */
+	if (file_write_all(fd, buf_data(bytes), buf_len(bytes), NULL) == 0)
+		(void)renameat(dirfd, RUN_NEW, dirfd, RUN);
+	(void)close(fd);
+}
+
+static void
+save(struct report *r)
+{
+	const struct report_state *s = &r->state;
+	struct json *doc = json_new();
+	struct json_at top = json_top(doc);
+	struct buf bytes = BUF_INIT;
+
+	r->saved_ms = now_ms();
+	r->state.updated_at = (int64_t)time(NULL);
+	json_put_text(top, "phase", phases[s->phase]);
+	json_put_int(top, "began_at", s->began_at);
+	json_put_int(top, "updated_at", s->updated_at);
+	put_name(top, &s->name);
+	put_figures(top, s);
+	json_put_int(top, "until", s->until);
+	json_put_int(top, "status", s->status);
+	json_put_text(top, "why", s->why);
+	if (canon_write(top, &bytes, NULL) == 0 && buf_add_text(&bytes, "\n", NULL) == 0)
+		replace(r->home, &bytes);
+	json_free(doc);
+	buf_clear(&bytes);
+}
+
+static uint64_t
+number(struct json_at top, const char *key)
+{
+	int64_t n;
+
+	return json_find_int(top, key, 0, &n, NULL) == 0 && n > 0 ? (uint64_t)n : 0;
+}
+
+static void
+read_name(struct json_at top, struct library_name *out)
+{
+	uint64_t release = number(top, "release");
+	const char *channel, *course;
+
+	if (release == 0 || release > LIMIT_RELEASE_NUMBER ||
+	    json_get_text(top, "channel", &channel, NULL) == -1 ||
+	    json_get_text(top, "course", &course, NULL) == -1 ||
+	    ids_copy(IDS_CHANNEL, out->channel, channel, strlen(channel), NULL) == -1 ||
+	    ids_copy(IDS_COURSE, out->course, course, strlen(course), NULL) == -1)
+		return;
+	out->release = (uint32_t)release;
+}
+
+int
+report_load(const struct home *h, struct report_state *out)
+{
+	struct buf bytes = BUF_INIT;
+	struct json *doc = NULL;
+	struct json_at top;
+	const char *phase, *why;
+	int rc = -1;
+
+	memset(out, 0, sizeof(*out));
+	if (file_load(home_dirfd(h), RUN, RUN_BYTES, &bytes, NULL) == -1 ||
+	    json_parse(buf_data(&bytes), buf_len(&bytes), GATE_ANY, &doc, NULL) == -1)
+		goto out;
+	top = json_top(doc);
+	if (json_get_text(top, "phase", &phase, NULL) == -1 ||
+	    json_get_text(top, "why", &why, NULL) == -1)
+		goto out;
+	for (size_t i = 0; i < N_PHASES; i++) {
+		if (strcmp(phase, phases[i]) != 0)
+			continue;
+		out->phase = (enum report_phase)i;
+		rc = 0;
+	}
+	read_name(top, &out->name);
+	out->began_at = (int64_t)number(top, "began_at");
+	out->updated_at = (int64_t)number(top, "updated_at");
+	out->done_bytes = number(top, "done_bytes");
+	out->total_bytes = number(top, "total_bytes");
+	out->bytes_per_second = number(top, "bytes_per_second");
+	out->n_files_done = (uint32_t)number(top, "files_done");
+	out->n_files = (uint32_t)number(top, "files");
+	out->n_courses_done = (uint32_t)number(top, "courses_done");
+	out->n_courses = (uint32_t)number(top, "courses");
+	out->until = (int64_t)number(top, "until");
+	out->status = (int)number(top, "status");
+	(void)err_quote(out->why, sizeof(out->why), why, strlen(why));
+out:
+	json_free(doc);
+	buf_clear(&bytes);
+	return rc;
+}
+
+/* --- events --- */
+
+static struct json *
+event(const struct report *r, const char *name)
+{
+	struct json *doc = json_new();
+
+	json_put_text(json_top(doc), "event", name);
+	put_name(json_top(doc), &r->state.name);
+	return doc;
+}
+
+/* main() sees a full disk behind a redirection at the end. */
+static void
+send(struct json *doc)
+{
+	struct buf bytes = BUF_INIT;
+
+	if (canon_write(json_top(doc), &bytes, NULL) == 0)
+		(void)printf("%s\n", buf_text(&bytes));
+	(void)fflush(stdout);
+	buf_clear(&bytes);
+	json_free(doc);
+}
+
+static void
+wipe(struct report *r)
+{
+	if (r->is_drawing)
+		progress_end(&r->progress);
+	r->is_drawing = false;
+}
+
+/* --- what happens --- */
+
+void
+report_begin(struct report *r, const struct cli *cli, const struct home *home, bool is_json)
+{
+	memset(r, 0, sizeof(*r));
+	r->cli = cli;
+	r->home = home;
+	r->is_json = is_json;
+	r->state.began_at = (int64_t)time(NULL);
+	save(r);
+}
+
+void
+report_looking(struct report *r)
+{
+	r->state.phase = REPORT_LOOKING;
+	r->state.why[0] = '\0';
+	r->state.until = 0;
+	save(r);
+}
+
+void
+report_course(struct report *r, const struct library_name *name)
+{
+	struct report_state *s = &r->state;
+
+	s->phase = REPORT_FETCHING;
+	s->name = *name;
+	s->done_bytes = s->total_bytes = s->bytes_per_second = 0;
+	s->n_files_done = s->n_files = 0;
+	s->why[0] = '\0';
+	s->until = 0;
+	save(r);
+	if (r->is_json) {
+		struct json *doc = event(r, "course");
+
+		json_put_int(json_top(doc), "courses_done", s->n_courses_done);
+		json_put_int(json_top(doc), "courses", s->n_courses);
+		send(doc);
+	}
+}
+
+void
+report_progress(void *report, const struct update_progress *p)
+{
+	struct report *r = report;
+	struct report_state *s = &r->state;
+	bool is_last = p->done_bytes == p->total_bytes;
+	bool is_new = !r->is_drawing || r->doing != p->what;
+	int64_t now = now_ms();
+
+	if (is_new) {
+		wipe(r);
+		progress_begin(&r->progress, r->cli->lang, r->cli->is_quiet || r->is_json,
+		    messages_text(r->cli->lang, p->what), p->total_bytes);
+		r->is_drawing = true;
+		r->doing = p->what;
+	}
+	progress_set_files(&r->progress, p->n_files_done, p->n_files);
+	progress_set(&r->progress, p->done_bytes, p->total_bytes);
+	s->done_bytes = p->done_bytes;
+	s->total_bytes = p->total_bytes;
+	s->n_files_done = p->n_files_done;
+	s->n_files = p->n_files;
+	s->bytes_per_second = p->what == MSG_DOING_FETCH ? r->progress.speed : 0;
+	if (is_new || now - r->saved_ms >= SAVE_MS)
+		save(r);
+	if (r->is_json && (is_new || is_last || now - r->sent_ms >= EVENT_MS)) {
+		struct json *doc = event(r, "progress");
+
+		json_put_text(json_top(doc), "doing",
+		    p->what == MSG_DOING_FETCH ? "fetch" : "look");
+		put_figures(json_top(doc), s);
+		send(doc);
+		r->sent_ms = now;
+	}
+}
+
+void
+report_retry(void *report, const struct err *why, unsigned pause_ms)
+{
+	struct report *r = report;
+	struct text pause;
+
+	wipe(r);
+	(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why->text);
+	save(r);
+	if (r->is_json) {
+		struct json *doc = event(r, "retry");
+
+		json_put_text(json_top(doc), "why", why->text);
+		json_put_int(json_top(doc), "pause_ms", pause_ms);
+		send(doc);
+		return;
+	}
+	CLI_NOTE(r->cli, MSG_RETRY, why->text,
+	    text_duration(&pause, r->cli->lang, (pause_ms + 999) / 1000));
+}
+
+void
+report_wait(struct report *r, const char *why, int64_t until)
+{
+	bool is_news = r->state.phase != REPORT_WAITING || strcmp(r->state.why, why) != 0;
+	struct text at;
+
+	wipe(r);
+	r->state.phase = REPORT_WAITING;
+	r->state.until = until;
+	(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why);
+	save(r);
+	if (r->is_json) {
+		struct json *doc = event(r, "waiting");
+
+		json_put_text(json_top(doc), "why", why);
+		json_put_int(json_top(doc), "until", until);
+		send(doc);
+	} else if (is_news && until > 0) {
+		CLI_NOTE(r->cli, MSG_WAITING_UNTIL, why, text_time(&at, until));
+	} else if (is_news) {
+		CLI_NOTE(r->cli, MSG_WAITING, why);
+	}
+}
+
+void
+report_fetched(struct report *r, const struct library_name *name, const struct update_figures *f)
+{
+	struct text release, files, size, fetched, saved;
+	uint64_t saved_bytes =
+	    f->full_bytes > f->fetched_bytes ? f->full_bytes - f->fetched_bytes : 0;
+
+	wipe(r);
+	r->state.n_courses_done++;
+	save(r);
+	if (r->is_json) {
+		struct json *doc = event(r, "fetched");
+
+		json_put_int(json_top(doc), "files", f->n_files);
+		json_put_int(json_top(doc), "bytes", (int64_t)f->file_bytes);
+		json_put_int(json_top(doc), "fetched_bytes", (int64_t)f->fetched_bytes);
+		json_put_int(json_top(doc), "saved_bytes", (int64_t)saved_bytes);
+		send(doc);
+		return;
+	}
+	CLI_SAY(r->cli, MSG_FETCHED, name->channel, name->course,
+	    text_number(&release, name->release), text_number(&files, f->n_files),
+	    text_bytes(&size, f->file_bytes), text_bytes(&fetched, f->fetched_bytes),
+	    text_bytes(&saved, saved_bytes));
+}
+
+void
+report_end(struct report *r, enum status status, const char *why)
+{
+	wipe(r);
+	r->state.phase = REPORT_ENDED;
+	r->state.status = (int)status;
+	r->state.until = 0;
+	(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why);
+	save(r);
+	if (r->is_json) {
+		struct json *doc = json_new();
+
+		json_put_text(json_top(doc), "event", "end");
+		json_put_int(json_top(doc), "status", (int64_t)status);
+		json_put_text(json_top(doc), "why", why);
+		send(doc);
+	}
+}

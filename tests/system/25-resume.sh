@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What was verified is never fetched again: over cut connections, a killed client, a release published
+# meanwhile.  Every byte passes a counting line.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/line.sh"
+
+world
+line_start --listen 0 || bail "no line"
+# People of one organisation, each with an empty library, all behind the line.
+for who in whole cut killed newer small; do
+	enrol "$who" sichuan >>"$T/world.log" 2>&1 || bail "no $who"
+	line_of "$who"
+done
+
+# Noise does not compress, so bytes on the wire are bytes of the course.  Always the same noise.
+noise() {
+	openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv "${2}000000000000000000000000000000" \
+		-in /dev/zero 2>/dev/null | head -c "$1"
+}
+course "$T/course" film 第一版
+for i in 01 02 03 04; do noise 2500000 "$i" >"$T/course/$i.mp4"; done
+exits 0 "a course of 10 MB is published" publish bj beijing.ip "$T/course"
+
+# down_during COMMAND...: runs it; $down is what came down the line meanwhile.
+down_during() {
+	local before
+	before=$(line_stat down)
+	run "$@"
+	down=$(($(line_stat down) - before))
+}
+came() { [ "$(line_stat down)" -ge "$1" ]; }
+# start WHO ARG...: kebao in the background; $KB_PID is its own process.
+start() {
+	local who=$1
+	shift
+	"${AS_USER[@]}" env HOME="$T/home/$who" "$BIN/kebao" "$@" >"$T/start.out" 2>&1 </dev/null &
+	KB_PID=$!
+}
+# at_most BYTES NAME: about $down.
+at_most() {
+	[ "$down" -le "$1" ]
+	ok $? "$2" || diag "$down bytes came down, $1 at most were expected"
+}
+same() {
+	diff -r "$T/course" "$(library "$1")/beijing.ip/film/$2" >"$T/diff.out" 2>&1
+	ok $? "$3" || diag "$(head -n 5 "$T/diff.out")"
+}
+
+down_during kb whole fetch --all
+is "$status" 0 "fetched without trouble"
+whole=$down
+diag "an undisturbed fetch: $whole bytes down the line"
+[ "$whole" -ge 10000000 ] && [ "$whole" -le 10200000 ]
+ok $? "which is about what the course has"
+
+# --- the line breaks, again and again ---
+HANDSHAKE=8192 # and headers
+line rate 6000000
+begin=$(line_stat down)
+start cut fetch --all
+for mib in 2 4 6 8; do
+	wait_for "$mib MB" came $((begin + mib * 1000000)) || bail "nothing comes"
+	line "$([ $((mib % 4)) = 0 ] && echo cut || echo reset)" 100000
+done
+wait "$KB_PID"
+is "$?" 0 "fetched although the line broke four times" || diag "$(cat "$T/start.out")"
+down=$(($(line_stat down) - begin))
+diag "with four breaks: $down bytes, $(line_stat connections) connections so far"
+# What lay in the buffers of a reset connection never arrived.
+at_most $((whole + 4 * (HANDSHAKE + 131072))) "hardly anything came twice"
+same cut 1 "and it is the course"
+
+# --- the client dies ---
+begin=$(line_stat down)
+for mb in 3 6; do
+	start killed fetch --all
+	wait_for "$mb MB" came $((begin + mb * 1000000)) || bail "nothing comes"
+	kill -KILL "$KB_PID"
+	wait "$KB_PID" 2>/dev/null
+done
+run kb killed fetch --all
+is "$status" 0 "fetched although the client was killed twice"
+down=$(($(line_stat down) - begin))
+diag "with two kills: $down bytes"
+# One frame of at most 512 KiB is under way, and what the kernel held for the dead one.
+at_most $((whole + 2 * (HANDSHAKE + 524288 + 262144))) "at most the frame under way came twice"
+same killed 1 "and it is the course"
+
+# --- a release is published while one is under way ---
+begin=$(line_stat down)
+start newer fetch --all
+wait_for "half of it" came $((begin + 5000000)) || bail "nothing comes"
+kill -KILL "$KB_PID"
+wait "$KB_PID" 2>/dev/null
+course "$T/course" film 第二版
+printf '补充说明\n' >"$T/course/readme.md"
+exits 0 "another release is published" publish bj beijing.ip "$T/course"
+run kb newer fetch --all
+is "$status" 0 "the interrupted reader gets the new release"
+down=$(($(line_stat down) - begin))
+diag "with a release meanwhile: $down bytes"
+at_most $((whole + 2 * HANDSHAKE + 524288 + 262144)) "and what it had of the old one was not fetched again"
+same newer 2 "it is the new release"
+[ ! -e "$T/home/newer/.local/share/kebao/work/beijing.ip/film/1" ]
+ok $? "nothing of the old one is left behind"
+
+# --- a long index ---
+course "$T/tiny" tiny 第一版
+mkdir "$T/tiny/题库"
+for i in $(seq 3000); do printf '第 %s 题\n' "$i" >"$T/tiny/题库/专利法第$i题.md"; done
+[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/tiny"
+exits 0 "3,000 files are published" publish bj beijing.ip "$T/tiny"
+line rate 0
+down_during kb whole fetch tiny
+whole=$down
+index=$(stat -c %s "$T/home/whole/.local/share/kebao/meta/beijing.ip/tiny/1/index")
+diag "undisturbed: $whole bytes, of them an index of $index"
+line hole $((index / 2 + 20000))
+begin=$(line_stat down)
+start small fetch tiny
+parts=$T/home/small/.local/share/kebao/work/.parts
+part_has() { [ "$(find "$parts" -type f -size +"$1"c 2>/dev/null | wc -l)" = 1 ]; }
+wait_for "a part of the index" part_has 65536 || bail "no part"
+kill -KILL "$KB_PID"
+wait "$KB_PID" 2>/dev/null
+line pass
+run kb small fetch tiny
+is "$status" 0 "fetched although the client was killed within the index"
+down=$(($(line_stat down) - begin))
+diag "with a kill in the index: $down bytes"
+at_most $((whole + 2 * HANDSHAKE + 49152)) "what had come of the index did not come again"
+[ "$(find "$parts" -type f | wc -l)" = 0 ]
+ok $? "and no part is left"
+done_testing

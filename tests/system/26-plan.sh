@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a fetch would do is said before anything moves, and the disk is never filled.
+. "$(dirname "$0")/lib.sh"
+
+world
+noise() {
+	openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv "${2}000000000000000000000000000000" \
+		-in /dev/zero 2>/dev/null | head -c "$1"
+}
+HOME_SC=$T/home/sc/.local/share/kebao
+json() { printf '%s' "$out" | jq -r "$1"; }
+
+course "$T/small" small 第一版
+noise 300000 01 >"$T/small/a.mp4"
+course "$T/large" large 第一版
+noise 3000000 02 >"$T/large/b.mp4"
+noise 1000000 03 >"$T/large/c.mp4"
+exits 0 "two courses are published" publish bj beijing.ip "$T/small"
+run publish bj beijing.ip "$T/large"
+
+# --- the plan ---
+run kb sc fetch --all --dry-run
+is "$status" 10 "a dry run says that there is something"
+like "$out" '2 in all \(2 new, 0 changed\), 4\.[0-9] MiB to fetch|共 2 项' "how much of what"
+like "$out" 'disk: .* needed .* freed .* free, 64\.0 MiB of it reserved' "and what the disk has to say"
+[ ! -d "$HOME_SC/library" ] && [ ! -d "$HOME_SC/work/beijing.ip" ]
+ok $? "and nothing has moved"
+run kb sc fetch --all --dry-run --json
+is "$(json '.new | length')" 2 "the same as JSON"
+is "$(json .fits)" true "it fits"
+[ "$(json .need_bytes)" -ge 4300000 ] && [ "$(json .need_bytes)" -lt 4400000 ]
+ok $? "and needs what the files are" || diag "$out"
+exits 0 "fetched" kb sc fetch --all
+
+# --- an update: shared files are not counted ---
+noise 1000000 04 >"$T/large/c.mp4"
+run publish bj beijing.ip "$T/large" --label 第二版
+run kb sc check --json
+is "$status" 10 "check finds it"
+[ "$(json .fetch_bytes)" -ge 1000000 ] && [ "$(json .fetch_bytes)" -lt 1100000 ]
+ok $? "of a course of 4 MB only the changed file is fetched" || diag "$out"
+[ "$(json .need_bytes)" -lt 1100000 ] && [ "$(json .freed_bytes)" -ge 999000 ] &&
+	[ "$(json .freed_bytes)" -lt 1100000 ]
+ok $? "needed and freed is that file: the others are one file with two names" || diag "$out"
+isnt "$(json .bytes_per_second)" 0 "with the speed as last measured"
+run kb sc check
+like "$out" '1 in all \(0 new, 1 changed\), .* about .* at the last speed' "minutes for people"
+
+# --- no room ---
+run kb sc config reserve 1000T
+is "$status" 0 "a reserve larger than any disk"
+run kb sc fetch
+is "$status" 6 "a fetch that would pass it is refused"
+like "$err" 'needed at one time, .* free, .* left alone; nothing was changed' "with the numbers"
+[ -d "$HOME_SC/library/beijing.ip/large/1" ] && [ ! -e "$HOME_SC/work/beijing.ip/large/2" ]
+ok $? "beforehand: what is held stays, nothing was begun"
+run kb sc fetch --low-space
+is "$status" 6 "--low-space does not fit it in either"
+like "$err" 'beijing.ip/large does not fit' "and names the course"
+[ -d "$HOME_SC/library/beijing.ip/large/1" ]
+ok $? "the only copy is not given up for it"
+run kb sc config reserve --unset
+
+# --- a disk that fills on the way ---
+if ! strace -o /dev/null true 2>/dev/null; then
+	skip "no strace here: make deps"
+else
+	run kb sc fetch
+	exits 0 "the update is fetched" kb sc fetch
+	course "$T/film" film 第一版
+	noise 4000000 05 >"$T/film/d.mp4"
+	run publish bj beijing.ip "$T/film"
+	[ "$(basename "$KEBAO_BIN")" != asan ] || export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
+	run as_user env HOME="$T/home/sc" strace -f -qq -o /dev/null -e trace=pwrite64 \
+		-e inject=pwrite64:error=ENOSPC:when=30+ "$BIN/kebao" fetch --all
+	is "$status" 6 "a disk that is full after a while ends the run as such"
+	like "$err" 'out of space|空间不足' "in words"
+	left=$(du -sb "$HOME_SC/work/beijing.ip/film" | cut -f1)
+	[ "$left" -gt 500000 ]
+	ok $? "what was verified is still there" || diag "$left bytes"
+	exits 0 "and the next run goes on" kb sc fetch --all
+	exits 0 "to a whole course" kb sc verify
+fi
+
+# --- little room: what newer ones replaced goes first ---
+course "$T/small" small 第二版
+noise 300000 06 >"$T/small/a.mp4"
+run publish bj beijing.ip "$T/small"
+run kb sc fetch --keep-old
+[ -d "$HOME_SC/library/beijing.ip/small/1" ] && [ -d "$HOME_SC/library/beijing.ip/small/2" ]
+ok $? "--keep-old leaves the older release"
+course "$T/film" film 第二版
+noise 500000 07 >"$T/film/e.mp4"
+run publish bj beijing.ip "$T/film"
+free=$(df --output=avail -B1 "$T" | tail -n 1)
+# More than there is: so the kept release has to go, and it does not suffice.
+run kb sc config reserve $((free + (1 << 30)))
+run kb sc fetch --low-space
+is "$status" 6 "where it does not suffice"
+[ ! -d "$HOME_SC/library/beijing.ip/small/1" ] && [ -d "$HOME_SC/library/beijing.ip/small/2" ] &&
+	[ -d "$HOME_SC/library/beijing.ip/film/1" ]
+ok $? "only what a newer release replaced was removed"
+like "$err" 'removed beijing.ip/small release 1' "which was said"
+run kb sc config reserve --unset
+exits 0 "with room again" kb sc fetch --low-space
+[ -d "$HOME_SC/library/beijing.ip/film/2" ] && [ ! -e "$HOME_SC/library/beijing.ip/film/1" ]
+ok $? "the new release is there and the old one gone"
+
+# --- nothing new costs two requests, whatever is on offer ---
+# The hub logs in its own time: a request of ours marks how far its log has come.
+marks=0
+in_log() { grep -q "\"path\":\"/mark-$1\"" "$T/hub.log"; }
+mark() {
+	marks=$((marks + 1))
+	curl -ks -o "$T/mark" "$URL/mark-$marks"
+	wait_for "the hub's log" in_log "$marks"
+}
+# requests_of ARG...: $T/requests has what kebao asked for, one request a line.
+requests_of() {
+	mark
+	run kb sc "$@"
+	mark
+	sed -n "/mark-$((marks - 1))\"/,/mark-$marks\"/p" "$T/hub.log" | grep '"event":"request"' |
+		grep '"who":"sichuan' >"$T/requests"
+}
+requests_of check
+is "$status" 0 "nothing is new"
+is "$(jq -r .path "$T/requests" | tr '\n' ' ')" '/metadata/2.root.json /metadata/timestamp.json ' \
+	"which took two requests: the next root and the timestamp"
+bodies=$(jq -r .path "$T/requests" | while read -r path; do
+	curl -ks "$URL$path"
+done | wc -c)
+[ "$bodies" -gt 300 ] && [ "$bodies" -lt 1024 ]
+ok $? "of less than 1 KB of bodies ($bodies)"
+requests_of fetch
+is "$(wc -l <"$T/requests")" 2 "and fetch is no different" || diag "$(cat "$T/requests")"
+done_testing

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Polite on a bad line: a rate, hours, a month's budget, pause and resume, an HTTP proxy with a password, and
+# going on for as long as it takes.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/line.sh"
+
+world
+line_start --listen 0 || bail "no line"
+line_of sc
+HOME_SC=$T/home/sc/.local/share/kebao
+noise() {
+	openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv "${2}000000000000000000000000000000" \
+		-in /dev/zero 2>/dev/null | head -c "$1"
+}
+# release BYTES SEED: the next release of the course, all of it new.
+release() {
+	course "$T/course" film "第 $2 版"
+	noise "$1" "$2" >"$T/course/film.mp4"
+	publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+}
+config() { kb sc config "$@" || bail "no setting $*"; }
+came() { [ "$(line_stat down)" -ge "$1" ]; }
+now_ms() { date +%s%3N; }
+start() {
+	"${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" "$@" >"$T/start.out" 2>"$T/start.err" </dev/null &
+	KB_PID=$!
+}
+says() { kb sc status | grep -qE "$1"; }
+
+# --- settings ---
+exits 8 "a setting that does not exist is refused" kb sc config speed 3
+exits 8 "a rate that is none, too" kb sc config limit-rate fast
+like "$err" 'such as 500K' "and the form is shown"
+exits 8 "hours that are none" kb sc config hours 25:00-26:00
+exits 8 "a proxy's password does not belong on a command line" kb sc config proxy http://me:secret@host:1
+unlike "$(cat "$HOME_SC"/*.json)" secret "and was not kept"
+config hours 22:00-06:00,12:00-13:00
+run kb sc config hours
+is "$out" 22:00-06:00,12:00-13:00 "what was set is shown"
+config hours --unset
+
+# --- a rate ---
+release 2000000 01
+begin=$(now_ms)
+exits 0 "fetched at a rate" kb sc fetch --all --limit-rate 1M
+took=$(($(now_ms) - begin))
+[ "$took" -ge 1300 ]
+ok $? "2 MB at 1 MiB/s take their time ($took ms)"
+
+# --- hours ---
+release 200000 02
+closed=$(date -d '+2 hours' +%H:%M)-$(date -d '+3 hours' +%H:%M)
+config hours "$closed"
+exits 13 "outside of its hours a fetch does nothing" kb sc fetch
+like "$err" 'outside of the hours|不传输' "and says so"
+exits 10 "a look is allowed" kb sc check
+run kb sc status
+like "$out" 'outside of the hours, next from' "status says when"
+config hours "$(date -d '-1 hours' +%H:%M)-$(date -d '+1 hours' +%H:%M)"
+exits 0 "within its hours it fetches" kb sc fetch
+config hours --unset
+
+# --- a month's budget ---
+release 3000000 03
+rm -f "$HOME_SC/usage.json"
+config monthly-budget 1M
+line rate 4000000 # else buffers of the kernel hold the whole course
+down=$(line_stat down)
+exits 13 "a fetch stops when the month's budget is used up" kb sc fetch
+like "$err" "month's budget is used up" "and says so"
+down=$(($(line_stat down) - down))
+[ "$down" -le $((1048576 + 400000)) ]
+ok $? "after about as much ($down bytes)"
+exits 13 "the next run of the month does not begin" kb sc fetch
+run kb sc check --json
+[ "$(printf '%s' "$out" | jq .used_bytes)" -gt 1000000 ]
+ok $? "the plan knows" || diag "$out"
+# As if it were last month's.
+sed -i 's/"month":"[0-9-]*"/"month":"2020-01"/' "$HOME_SC/usage.json"
+config monthly-budget 9M
+down=$(line_stat down)
+exits 0 "a new month goes on where the old one stopped" kb sc fetch
+down=$(($(line_stat down) - down))
+[ "$down" -le 2300000 ]
+ok $? "with the rest ($down bytes)"
+config monthly-budget --unset
+
+# --- pause and resume ---
+release 6000000 04
+line rate 3000000
+begin=$(line_stat down)
+start fetch --keep-trying
+wait_for "a megabyte" came $((begin + 1000000)) || bail "nothing comes"
+exits 0 "paused in the middle" kb sc pause
+wait_for "the pause" says 'waiting: paused' || bail "no pause"
+at=$(line_stat down)
+run kb sc status
+is "$(line_stat down)" "$at" "nothing moves while it is paused"
+exits 12 "and another run is told that there is one" kb sc fetch
+exits 0 "resumed" kb sc resume
+wait "$KB_PID"
+is "$?" 0 "it goes on by itself" || diag "$(cat "$T/start.err")"
+[ $(($(line_stat down) - begin)) -le 6500000 ]
+ok $? "and fetches nothing twice"
+
+# --- a line that is gone for a while ---
+release 3000000 05
+line shut
+start fetch --keep-trying
+wait_for "patience" says 'waiting: .*goes on at' || bail "it does not wait: $(kb sc status)"
+release 3100000 06
+line pass
+wait "$KB_PID"
+is "$?" 0 "it waited for the line" || diag "$(cat "$T/start.err")"
+[ -d "$(library sc)/beijing.ip/film/6" ]
+ok $? "and got what was published meanwhile"
+
+# --- silence ---
+release 3000000 07
+config patience 5
+begin=$(line_stat down)
+line hole 500000
+start fetch
+wait_for "the silence" came $((begin + 500000)) || bail "nothing comes"
+wait_for "another connection" grep -qE 'again in|再试' "$T/start.err" || bail "it waits for ever"
+line pass
+wait "$KB_PID"
+is "$?" 0 "a connection that fell silent is given up for another" || diag "$(cat "$T/start.err")"
+config patience --unset
+line rate 0
+
+# --- an HTTP proxy ---
+release 100000 08
+line_start --connect 'clerk:口令 with blank' || bail "no proxy"
+sed -i "s|https://127.0.0.1:[0-9]*|$URL|" "$HOME_SC/config.json"
+printf '口令 with blank\n' >"$T/proxy.password"
+chmod 0644 "$T/proxy.password"
+config proxy "http://clerk@127.0.0.1:$LINE_PORT"
+exits 5 "without its password the proxy lets nobody through" kb sc fetch
+like "$err" 'proxy wants a name and a password' "which is said"
+config proxy-password-file "$T/proxy.password"
+exits 0 "with the password" kb sc fetch
+[ "$(line_stat down)" -gt 100000 ]
+ok $? "the course came through the proxy"
+[ -d "$(library sc)/beijing.ip/film/8" ]
+ok $? "and is there"
+config proxy --unset
+config proxy-password-file --unset
+release 100000 09
+down=$(line_stat down)
+exits 0 "HTTPS_PROXY is honoured" as_user env HOME="$T/home/sc" \
+	HTTPS_PROXY="http://clerk:%E5%8F%A3%E4%BB%A4%20with%20blank@127.0.0.1:$LINE_PORT" "$BIN/kebao" fetch
+[ $(($(line_stat down) - down)) -gt 100000 ]
+ok $? "and the course came through it"
+done_testing
