@@ -65,6 +65,10 @@ evil_is() {
 
 attack_world() {
 	world
+	# So that frames come from packs: a patch would be taken instead where it is ready in time.
+	hub_stop
+	hub_conf "patches = off"
+	hub_start || bail "no hub without patches"
 	{
 		channel beijing.law beijing paired bj
 		course "$T/marks" marks one
