@@ -13,6 +13,7 @@
 /* One connection. */
 #define LIMIT_SLAB_BYTES (256u << 10)    /* TLS records per send(): few calls, bounded */
 #define LIMIT_SLAB_KEPT 8u               /* free blocks that a loop keeps */
+#define LIMIT_REQUESTS_KEPT 16u          /* free blocks for heads that a loop keeps */
 #define LIMIT_SEND_PIECE_BYTES (192u << 10) /* read at once to send: fits a block as records */
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
 #define LIMIT_PIECES_PER_TURN 4u         /* pieces of a reply before others' turn */
@@ -28,6 +29,8 @@
 #define LIMIT_LINGER_MS 2000u            /* for the peer to read an error */
 #define LIMIT_DRAIN_MS 30000u            /* SIGTERM: systemd kills after 90 s */
 #define LIMIT_ALLOWED_MS 15000u          /* revocation ends running transfers within a minute */
+#define LIMIT_TRIM_HANDSHAKES 64u        /* since memory was last given back: worth a walk ... */
+#define LIMIT_TRIM_MS 3000u              /* ... at the first quiet tick, or after so long */
 #define LIMIT_TICK_MS 500u               /* how exactly deadlines are kept */
 
 /* The process. */

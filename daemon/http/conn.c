@@ -123,6 +123,7 @@ shake_hands(struct conn *c)
 	case DUCT_OK:
 		if (c->duct.ssl != NULL)
 			tls_judge_peer(c->env->tls, c->duct.ssl, &c->identity);
+		c->env->n_shaken++;
 		c->state = CONN_HEAD;
 		c->deadline_ms = c->env->now_ms + c->env->deadlines->idle_ms;
 		return STEP_AGAIN;

@@ -54,10 +54,13 @@ struct conn_env {
 	void (*on_gone)(void *owner, const struct sockaddr_storage *peer);
 
 	struct slab slab;                          /* owned */
+	struct conn_request *spare[LIMIT_REQUESTS_KEPT]; /* owned: memory for the next ones */
+	unsigned n_spare;
 	struct conn *first;                        /* all of this worker's connections */
 	unsigned n;
 	unsigned number;                           /* of the worker, for ids */
 	uint64_t n_made;
+	uint64_t n_shaken;                         /* handshakes that went through */
 	uint64_t now_ms;                           /* CLOCK_MONOTONIC, when the turn began */
 	bool is_draining;                          /* end after the present request */
 	bool has_no_nowait;                        /* this kernel has no RWF_NOWAIT */

@@ -21,7 +21,7 @@ take_request(struct conn *c)
 
 	if (c->rq != NULL)
 		return 0;
-	rq = malloc(sizeof(*rq));
+	rq = c->env->n_spare > 0 ? c->env->spare[--c->env->n_spare] : malloc(sizeof(*rq));
 	if (rq == NULL)
 		return -1;
 	memset(&rq->x, 0, sizeof(rq->x));
@@ -45,7 +45,10 @@ request_drop(struct conn *c)
 	buf_clear(&c->rq->x.body);
 	answer_clear(&c->rq->reply);
 	route_match_clear(&c->rq->hold.match);
-	free(c->rq);
+	if (c->env->n_spare < LIMIT_REQUESTS_KEPT)
+		c->env->spare[c->env->n_spare++] = c->rq;
+	else
+		free(c->rq);
 	c->rq = NULL;
 }
 

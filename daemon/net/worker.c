@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,6 +21,8 @@ struct worker {
 	struct event *tick;
 	_Atomic unsigned load;
 	bool is_started, is_ending;
+	uint64_t trimmed_shaken, trimmed_ms; /* of env, when memory was last given back */
+	uint64_t ticked_shaken;              /* of env, at the last tick */
 	pthread_t thread;
 	struct mail drain, abort;
 };
@@ -116,6 +119,25 @@ on_abort(struct mail *m)
 	check_end(w);
 }
 
+/*
+ * A handshake needs several times the memory that an idle connection keeps.  What many of them left
+ * behind in pages between living connections goes back to the kernel: half of a full table.
+ */
+static void
+trim(struct worker *w)
+{
+	const struct conn_env *env = &w->env;
+	bool is_quiet = env->n_shaken == w->ticked_shaken;
+
+	w->ticked_shaken = env->n_shaken;
+	if (env->n_shaken - w->trimmed_shaken < LIMIT_TRIM_HANDSHAKES ||
+	    (!is_quiet && env->now_ms - w->trimmed_ms < LIMIT_TRIM_MS))
+		return;
+	(void)malloc_trim(0); /* says only whether there was anything */
+	w->trimmed_shaken = env->n_shaken;
+	w->trimmed_ms = env->now_ms;
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -124,6 +146,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	conn_tick_all(&w->env);
+	trim(w);
 }
 
 static struct event_base *
@@ -282,6 +305,8 @@ worker_free(struct worker *w)
 	mailbox_free(w->env.box);
 	tls_free(w->env.tls);
 	slab_clear(&w->env.slab);
+	while (w->env.n_spare > 0)
+		free(w->env.spare[--w->env.n_spare]);
 	if (w->tick != NULL)
 		event_free(w->tick);
 	if (w->base != NULL)

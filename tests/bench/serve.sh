@@ -171,6 +171,7 @@ memory() {
 		PIDS+=("$idle")
 		exec 8>"$T/hold.$who"
 		wait_for "$count idle connections at $who" grep -q requests= "$T/idle.out" || bail "idle: $(cat "$T/idle.out")"
+		sleep 5 # what the handshakes needed beyond the connections is given back, by whoever does so
 		printf -v "per_$who" '%d' $((($(resident "$pid") - before) / count))
 		exec 8>&-
 		wait "$idle" || bail "idle: $(cat "$T/idle.out")"
