@@ -173,8 +173,8 @@ serve(const struct config *config)
 	(void)umask(077);
 	log_set_level(config->log_level);
 	raise_descriptors(config->max_connections);
-	/* Blocks of output go back to the kernel as a whole instead of leaving holes in the heap; that
-	 * is the initial threshold, kept from growing.  Where it fails, memory is only less tidy. */
+	/* Blocks of output go back to the kernel as a whole instead of leaving holes in the heap:
+	 * the first threshold, kept from growing.  Where it fails, memory is only less tidy. */
 	(void)mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	if (app_start(config, &app, &e) == -1)
 		return fail(&e);
