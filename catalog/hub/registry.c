@@ -431,12 +431,13 @@ registry_view(const struct registry *reg, const struct ident *who, int32_t day,
 	size_t pos = 0;
 
 	while ((d = registry_next_visible(reg, who, day, &pos)) != NULL) {
-		uint8_t bytes[DIGEST_LEN + LIMIT_ID_BYTES];
+		uint8_t bytes[DIGEST_LEN + LIMIT_ID_BYTES + 1];
 		size_t len = strlen(d->id);
 
 		memcpy(bytes, link.bytes, DIGEST_LEN);
 		memcpy(bytes + DIGEST_LEN, d->id, len);
-		digest_of(&link, bytes, DIGEST_LEN + len);
+		bytes[DIGEST_LEN + len] = (uint8_t)d->u.channel.state;
+		digest_of(&link, bytes, DIGEST_LEN + len + 1);
 	}
 	hex_encode(out, link.bytes, REGISTRY_VIEW_HEX_LEN / 2);
 }

@@ -76,7 +76,7 @@ const struct regdoc *registry_next_visible(const struct registry *reg, const str
     int32_t day, size_t *pos);
 
 /*
- * The header Kebao-View: a 64-bit hash of the ids of the channels who may see,
+ * The header Kebao-View: a 64-bit hash of ids and states of the channels who may see,
  * as 16 digits and a NUL.
  */
 void registry_view(const struct registry *reg, const struct ident *who, int32_t day,

@@ -246,6 +246,28 @@ key_new_ecdsa(const char *pem, struct key **out, struct err *e)
 	return new_key("ecdsa", "ecdsa-sha2-nistp256", pem, out, e);
 }
 
+int
+key_new_pem(const char *pem, struct key **out, struct err *e)
+{
+	EVP_PKEY *pkey = pkey_of_pem(pem);
+	uint8_t raw[KEY_ED25519_LEN];
+	size_t len = sizeof(raw);
+	int rc = -1;
+
+	ERR_clear_error();
+	if (pkey != NULL && EVP_PKEY_is_a(pkey, "ED25519") &&
+	    EVP_PKEY_get_raw_public_key(pkey, raw, &len) == 1)
+		rc = key_new_ed25519(raw, out, e);
+	else if (pkey != NULL && EVP_PKEY_is_a(pkey, "EC"))
+		rc = key_new_ecdsa(pem, out, e);
+	else if (pkey != NULL && EVP_PKEY_is_a(pkey, "RSA"))
+		rc = new_key("rsa", "rsassa-pss-sha256", pem, out, e);
+	else
+		err_set(e, ERR_BAD_INPUT, "not a public key that can be used");
+	EVP_PKEY_free(pkey);
+	return rc;
+}
+
 struct key *
 key_share(const struct key *k)
 {

@@ -37,6 +37,13 @@ int key_new_ed25519(const uint8_t public_bytes[KEY_ED25519_LEN], struct key **ou
 int key_new_ecdsa(const char *pem, struct key **out, struct err *e)
     __attribute__((warn_unused_result));
 
+/*
+ * pem: SubjectPublicKeyInfo of any kind we verify (openssl pkey -pubout); RSA keys are for
+ * PSS with SHA-256.  ERR_BAD_INPUT.
+ */
+int key_new_pem(const char *pem, struct key **out, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Another owner of the same key; never fails.  Each is freed. */
 struct key *key_share(const struct key *k);
 void key_free(struct key *k);

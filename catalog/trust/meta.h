@@ -98,8 +98,8 @@ enum meta_type meta_claim_type(const struct meta_claim *c);
 int64_t meta_claim_version(const struct meta_claim *c);
 
 /*
- * An unbelieved look inside, for people only: `kebao dump`.  Nothing that acts on
- * metadata may call it.
+ * An unbelieved look inside, for people only: `kebao dump`, and a role that still collects
+ * signatures.  Nothing that acts on metadata may call it.
  */
 const struct meta *meta_claim_peek(const struct meta_claim *c);
 size_t meta_claim_n_signatures(const struct meta_claim *c);

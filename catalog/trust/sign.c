@@ -362,6 +362,19 @@ sign_save(const struct sign_key *k, int dirfd, const char *name,
 }
 
 int
+sign_replace(const struct sign_key *k, int dirfd, const char *name,
+    const struct sign_passphrase *pass, struct err *e)
+{
+	struct buf pem = BUF_INIT;
+	int rc = -1;
+
+	if (sign_encode(k, pass, &pem, e) == 0)
+		rc = file_save(dirfd, name, buf_data(&pem), buf_len(&pem), 0600, e);
+	buf_clear(&pem);
+	return rc;
+}
+
+int
 sign_load(int dirfd, const char *name, const struct sign_passphrase *pass,
     struct sign_key **out, struct err *e)
 {

@@ -63,6 +63,9 @@ int sign_parse(const void *bytes, size_t len, const struct sign_passphrase *pass
  */
 int sign_save(const struct sign_key *k, int dirfd, const char *name,
     const struct sign_passphrase *pass, struct err *e) __attribute__((warn_unused_result));
+/* The same, but the file is there and is replaced: under another passphrase. */
+int sign_replace(const struct sign_key *k, int dirfd, const char *name,
+    const struct sign_passphrase *pass, struct err *e) __attribute__((warn_unused_result));
 int sign_load(int dirfd, const char *name, const struct sign_passphrase *pass,
     struct sign_key **out, struct err *e) __attribute__((warn_unused_result));
 

@@ -79,18 +79,25 @@ load_channels(struct catalogue *c)
 	buf_clear(&bytes);
 }
 
-static bool
-is_listed(const struct catalogue *c, const char *channel)
+/* What the hub last said of the channel, or nowhere. */
+static struct json_at
+find_listed(const struct catalogue *c, const char *channel)
 {
 	struct json_at list;
 	const char *id;
 
 	if (json_get_array(json_top(c->channels), "channels", &list, NULL) == -1)
-		return false;
+		return (struct json_at){ NULL, NULL };
 	for (struct json_at it = json_first(list); json_is(it); it = json_next(it))
 		if (json_get_text(it, "id", &id, NULL) == 0 && strcmp(id, channel) == 0)
-			return true;
-	return false;
+			return it;
+	return (struct json_at){ NULL, NULL };
+}
+
+static bool
+is_listed(const struct catalogue *c, const char *channel)
+{
+	return json_is(find_listed(c, channel));
 }
 
 static bool
@@ -334,6 +341,44 @@ catalogue_withheld(const struct catalogue *c, size_t i)
 	return c->withheld[i];
 }
 
+size_t
+catalogue_n_channels(const struct catalogue *c)
+{
+	return c->n_given;
+}
+
+const char *
+catalogue_channel(const struct catalogue *c, size_t i, const struct meta **role)
+{
+	*role = c->given[i].role;
+	return c->given[i].channel;
+}
+
+bool
+catalogue_is_publisher(const struct catalogue *c, const char *channel, const char *org)
+{
+	struct json_at at = find_listed(c, channel);
+	const char *publisher;
+
+	return json_is(at) && json_get_text(at, "publisher", &publisher, NULL) == 0 &&
+	    strcmp(publisher, org) == 0;
+}
+
+bool
+catalogue_has_ended(const struct catalogue *c, const char *channel)
+{
+	const char *state;
+
+	/* One that is open is empty for other reasons: its hub was restored. */
+	if (json_get_text(find_listed(c, channel), "state", &state, NULL) == -1 ||
+	    strcmp(state, "open") == 0)
+		return false;
+	for (size_t i = 0; i < c->n_given; i++)
+		if (strcmp(c->given[i].channel, channel) == 0)
+			return c->given[i].role->n_targets == 0;
+	return false;
+}
+
 struct trust *
 catalogue_trust(const struct catalogue *c)
 {
@@ -366,4 +411,13 @@ const struct meta_target *
 catalogue_bundle(const struct catalogue *c, size_t i)
 {
 	return find_target(c, &c->offers[i].name, OBJPATH_BUNDLE);
+}
+
+bool
+catalogue_is_behind(const struct catalogue *c, const struct library *l,
+    const struct library_name *offer)
+{
+	const struct library_name *held = library_newest(l, offer->channel, offer->course);
+
+	return held != NULL && held->release > offer->release && catalogue_find(c, held) == NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef KEBAO_CLIENTS_KEBAO_CATALOGUE_H
 #define KEBAO_CLIENTS_KEBAO_CATALOGUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,21 @@ const struct meta_target *catalogue_bundle(const struct catalogue *c, size_t i);
 /* Channels held before, listed by the snapshot, and not given now. */
 size_t catalogue_n_withheld(const struct catalogue *c);
 const char *catalogue_withheld(const struct catalogue *c, size_t i);
+
+/* Channels that are given to us, with their roles; lent. */
+size_t catalogue_n_channels(const struct catalogue *c);
+const char *catalogue_channel(const struct catalogue *c, size_t i, const struct meta **role);
+/* Whether the hub says that this organisation publishes the channel. */
+bool catalogue_is_publisher(const struct catalogue *c, const char *channel, const char *org);
+/* Whether the channel is given to us, and its role says that it holds nothing any more. */
+bool catalogue_has_ended(const struct catalogue *c, const char *channel);
+
+/*
+ * Whether we hold a newer release than this offer, and the channel does not know it (any more):
+ * its hub was restored, and going back would be no update.
+ */
+bool catalogue_is_behind(const struct catalogue *c, const struct library *l,
+    const struct library_name *offer);
 
 struct trust *catalogue_trust(const struct catalogue *c); /* lent */
 

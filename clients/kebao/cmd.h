@@ -27,6 +27,7 @@ cmd_run cmd_dump;
 cmd_run cmd_publish;
 cmd_run cmd_sign;
 cmd_run cmd_key;
+cmd_run cmd_key_rotate;
 
 /* For administrators: hub VERB ...; each file has the verbs of one subject. */
 cmd_run cmd_hub;
@@ -34,6 +35,11 @@ cmd_run cmd_hub_registry;
 cmd_run cmd_hub_org;
 cmd_run cmd_hub_pairing;
 cmd_run cmd_hub_channel;
+cmd_run cmd_hub_channel_keys;
+cmd_run cmd_hub_channel_close;
+cmd_run cmd_hub_root;
+cmd_run cmd_hub_recover;
+cmd_run cmd_hub_status;
 cmd_run cmd_hub_invite;
 cmd_run cmd_hub_enrolments;
 cmd_run cmd_hub_revoke;

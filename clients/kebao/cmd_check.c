@@ -4,6 +4,7 @@
 
 #include "clients/kebao/catalogue.h"
 #include "clients/kebao/cmd.h"
+#include "clients/kebao/notice.h"
 #include "clients/kebao/plan.h"
 #include "clients/kebao/session.h"
 
@@ -52,6 +53,8 @@ check(const struct session *s, bool is_json)
 		status = session_fail(s, &e);
 		goto out;
 	}
+	notice_expiry(s, c, (int64_t)time(NULL));
+	notice_ended(s->cli, c, &library);
 	if (!is_json)
 		say(s->cli, c, &plan);
 	else if (say_json(c, &plan, &e) == -1)

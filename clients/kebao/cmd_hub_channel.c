@@ -11,42 +11,11 @@
 struct channel_args {
 	const char *id, *publisher, *audience, *zh, *en, *state;
 	struct args_list publisher_keys;
-	const char *threshold;
+	const char *threshold, *file;
+	bool restored;
 	struct args_list targets_keys;
 	const char *passphrase_file, *passphrase_fd;
 };
-
-/* The public keys in the files named by --publisher-key. */
-struct publics {
-	const struct key *keys[KEYRING_MOST]; /* owned */
-	size_t n;
-};
-
-static void
-publics_clear(struct publics *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		key_free((struct key *)p->keys[i]);
-	p->n = 0;
-}
-
-static int
-publics_load(struct publics *p, const struct args_list *files, struct err *e)
-{
-	p->n = 0;
-	if (files->n > KEYRING_MOST)
-		return err_set(e, ERR_BAD_INPUT, "more than %u keys", KEYRING_MOST);
-	for (size_t i = 0; i < files->n; i++) {
-		struct key *key;
-
-		if (keyring_load_public(files->words[i], &key, e) == -1) {
-			publics_clear(p);
-			return -1;
-		}
-		p->keys[p->n++] = key;
-	}
-	return 0;
-}
 
 static int
 send_document(struct hub *hub, const struct channel_args *a, struct err *e)
@@ -78,19 +47,22 @@ threshold_of(const struct channel_args *a, size_t n_keys, int64_t *out, struct e
 
 /* The document first: a channel with keys and nobody to see it would be of no use. */
 static enum status
-add_with(struct cli *cli, const struct channel_args *a, const struct publics *publics,
+add_with(struct cli *cli, const struct channel_args *a, const struct keyring_publics *publics,
     const struct keyring *ring)
 {
 	struct delegate d = {
 		.channel = a->id,
-		.keys = publics->keys,
-		.n_keys = publics->n,
+		.is_new = true,
+		.add = publics->keys,
+		.n_add = publics->n,
+		.file = a->file,
+		.is_restored = a->restored,
 		.signers = ring->keys,
 		.n_signers = ring->n,
 	};
 	struct session s;
 	struct err e = { 0 };
-	bool is_unchanged;
+	struct delegate_done done;
 	enum status status;
 
 	if (threshold_of(a, publics->n, &d.threshold, &e) == -1)
@@ -99,10 +71,15 @@ add_with(struct cli *cli, const struct channel_args *a, const struct publics *pu
 	if (status != STATUS_OK)
 		return status;
 	if (send_document(s.hub, a, &e) == -1 ||
-	    delegate_channel(s.home, s.hub, &d, &is_unchanged, &e) == -1)
+	    delegate_channel(s.home, s.hub, &d, &done, &e) == -1) {
 		status = session_fail(&s, &e);
-	else
-		CLI_SAY(cli, MSG_CHANNEL_ADDED, a->id, a->publisher, a->audience);
+	} else {
+		if (done.is_unchanged || done.is_sent)
+			CLI_SAY(cli, MSG_CHANNEL_ADDED, a->id, a->publisher, a->audience);
+		else
+			CLI_SAY(cli, MSG_CHANNEL_WAITS, a->file, buf_text(&done.missing));
+		delegate_done_clear(&done);
+	}
 	session_close(&s);
 	return status;
 }
@@ -114,18 +91,18 @@ add_run(struct cli *cli, const struct channel_args *a)
 		.files = &a->targets_keys, .passphrase_file = a->passphrase_file,
 		.passphrase_fd = a->passphrase_fd, .lang = cli->lang,
 	};
-	struct publics publics = { .n = 0 };
+	struct keyring_publics publics = { .n = 0 };
 	struct keyring ring = { .n = 0 };
 	struct err e = { 0 };
 	enum status status;
 
 	if (ids_check(IDS_CHANNEL, a->id, strlen(a->id), &e) == -1 ||
-	    publics_load(&publics, &a->publisher_keys, &e) == -1 ||
+	    keyring_load_publics(&publics, &a->publisher_keys, &e) == -1 ||
 	    keyring_open(&ring, &o, &e) == -1)
 		status = cli_fail(cli, &e);
 	else
 		status = add_with(cli, a, &publics, &ring);
-	publics_clear(&publics);
+	keyring_publics_clear(&publics);
 	keyring_close(&ring);
 	return status;
 }
@@ -140,6 +117,8 @@ add(struct cli *cli, int argc, char *const *argv)
 		{ .name = "title-zh", .value = &a.zh }, { .name = "title-en", .value = &a.en },
 		{ .name = "publisher-key", .list = &a.publisher_keys },
 		{ .name = "threshold", .value = &a.threshold },
+		{ .name = "file", .value = &a.file },
+		{ .name = "restored", .flag = &a.restored },
 		{ .name = "targets-key", .list = &a.targets_keys },
 		{ .name = "passphrase-file", .value = &a.passphrase_file },
 		{ .name = "passphrase-fd", .value = &a.passphrase_fd }, { .name = NULL },
@@ -220,6 +199,8 @@ cmd_hub_channel(struct cli *cli, int argc, char *const *argv)
 {
 	static const struct cmd_verb verbs[] = {
 		{ "add", add, MSG_VERB_CHANNEL_ADD }, { "set", set, MSG_VERB_CHANNEL_SET },
+		{ "keys", cmd_hub_channel_keys, MSG_VERB_CHANNEL_KEYS },
+		{ "close", cmd_hub_channel_close, MSG_VERB_CHANNEL_CLOSE },
 		{ NULL, NULL, MSG_COUNT },
 	};
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "catalog/base/buf.h"
-#include "catalog/base/file.h"
 #include "catalog/trust/sign.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/keyring.h"
@@ -34,35 +32,10 @@ parse(struct cli *cli, enum message text, int argc, char *const *argv, struct ke
 	return status;
 }
 
-static int
-make(const struct cli *cli, const struct key_args *a, struct sign_key **out, struct err *e)
-{
-	const struct passphrase_source src = {
-		.file = a->passphrase_file, .fd = a->passphrase_fd,
-		.prompt = messages_text(cli->lang, MSG_ASK_NEW_PASSPHRASE),
-		.prompt_again = messages_text(cli->lang, MSG_ASK_AGAIN),
-	};
-	struct buf bytes = BUF_INIT;
-	struct sign_passphrase pass;
-	int rc = -1;
-
-	if (file_exists(AT_FDCWD, a->file))
-		return err_set(e, ERR_CONFLICT, "%s is there already", a->file);
-	if (passphrase_read(&src, &bytes, e) == -1 || sign_generate(SIGN_ED25519, out, e) == -1)
-		goto out;
-	pass.bytes = buf_data(&bytes);
-	pass.len = buf_len(&bytes);
-	rc = sign_save(*out, AT_FDCWD, a->file, &pass, e);
-	if (rc == -1)
-		sign_free(*out);
-out:
-	buf_wipe(&bytes);
-	return rc;
-}
-
 static enum status
 key_new(struct cli *cli, int argc, char *const *argv)
 {
+	struct passphrase_source pass = { .file = NULL };
 	struct sign_key *key = NULL;
 	struct key_args a;
 	struct err e = { 0 };
@@ -70,7 +43,9 @@ key_new(struct cli *cli, int argc, char *const *argv)
 
 	if (status != STATUS_OK || cli->is_help)
 		return status;
-	if (make(cli, &a, &key, &e) == -1)
+	pass.file = a.passphrase_file;
+	pass.fd = a.passphrase_fd;
+	if (keyring_make(a.file, &pass, cli->lang, &key, &e) == -1)
 		return cli_fail(cli, &e);
 	CLI_SAY(cli, MSG_KEY_MADE, a.file, key_id(sign_public(key)));
 	sign_free(key);
@@ -137,6 +112,39 @@ key_export(struct cli *cli, int argc, char *const *argv)
 	return status;
 }
 
+static enum status
+key_passphrase(struct cli *cli, int argc, char *const *argv)
+{
+	struct key_args a = { .file = NULL };
+	struct passphrase_source pass = { .file = NULL };
+	const struct args_option options[] = {
+		{ .name = "passphrase-file", .value = &a.passphrase_file },
+		{ .name = "passphrase-fd", .value = &a.passphrase_fd },
+		{ .name = "new-passphrase-file", .value = &pass.file },
+		{ .name = "new-passphrase-fd", .value = &pass.fd }, { .name = NULL },
+	};
+	const struct cli_usage usage = { options, 1, 1, MSG_USAGE_KEY_PASSPHRASE };
+	struct keyring_options o = { .lang = cli->lang };
+	struct keyring ring;
+	struct args_list words;
+	struct err e = { 0 };
+	enum status status = cli_parse(cli, &usage, argc, argv, &words);
+
+	if (status != STATUS_OK || cli->is_help)
+		return status;
+	o.files = &words;
+	o.passphrase_file = a.passphrase_file;
+	o.passphrase_fd = a.passphrase_fd;
+	if (keyring_open(&ring, &o, &e) == -1)
+		return cli_fail(cli, &e);
+	if (keyring_seal_again(ring.keys[0], words.words[0], &pass, cli->lang, &e) == -1)
+		status = cli_fail(cli, &e);
+	else
+		CLI_SAY(cli, MSG_KEY_SEALED, words.words[0]);
+	keyring_close(&ring);
+	return status;
+}
+
 enum status
 cmd_key(struct cli *cli, int argc, char *const *argv)
 {
@@ -144,6 +152,8 @@ cmd_key(struct cli *cli, int argc, char *const *argv)
 		{ "new", key_new, MSG_VERB_KEY_NEW },
 		{ "show", key_show, MSG_VERB_KEY_SHOW },
 		{ "export-public", key_export, MSG_VERB_KEY_EXPORT },
+		{ "passphrase", key_passphrase, MSG_VERB_KEY_PASSPHRASE },
+		{ "rotate", cmd_key_rotate, MSG_VERB_KEY_ROTATE },
 		{ NULL, NULL, MSG_COUNT },
 	};
 

@@ -15,9 +15,14 @@
 struct sign_args {
 	bool renew, accept_former;
 	const char *file, *above, *days;
-	struct args_list keys;
+	struct args_list keys, heirs;
 	const char *passphrase_file, *passphrase_fd;
 	struct args_list roles;
+};
+
+/* The keys at hand. */
+struct signers {
+	struct keyring keys, heirs;
 };
 
 /* --- renewals --- */
@@ -62,12 +67,13 @@ say_renewed(const struct cli *cli, const char *role, const char *file,
 }
 
 static int
-renew_one(const struct session *s, const struct sign_args *a, const struct keyring *ring,
+renew_one(const struct session *s, const struct sign_args *a, const struct signers *by,
     const char *role, struct err *e)
 {
 	struct renew r = {
-		.home = s->home, .hub = s->hub, .role = role, .keys = ring->keys,
-		.n_keys = ring->n, .file = a->file, .takes_former = a->accept_former,
+		.home = s->home, .hub = s->hub, .role = role, .keys = by->keys.keys,
+		.n_keys = by->keys.n, .heirs = by->heirs.keys, .n_heirs = by->heirs.n,
+		.file = a->file, .takes_former = a->accept_former,
 		.on_note = on_note, .ctx = (void *)s->cli,
 	};
 	struct renew_done done;
@@ -141,7 +147,7 @@ find_due(const struct session *s, const struct keyring *ring, struct args_list *
 }
 
 static enum status
-renew_all(const struct session *s, const struct sign_args *a, const struct keyring *ring)
+renew_all(const struct session *s, const struct sign_args *a, const struct signers *by)
 {
 	struct args_list roles = a->roles;
 	struct trust *trust = NULL;
@@ -150,26 +156,40 @@ renew_all(const struct session *s, const struct sign_args *a, const struct keyri
 
 	if (roles.n == 0) {
 		if (belief_open(s->home, &trust, &e) == -1 ||
-		    find_due(s, ring, &roles, trust, &e) == -1)
+		    find_due(s, &by->keys, &roles, trust, &e) == -1)
 			status = session_fail(s, &e);
 		else if (roles.n == 0)
 			CLI_SAY(s->cli, MSG_RENEW_NONE_DUE);
 	}
 	for (size_t i = 0; i < roles.n && status == STATUS_OK; i++)
-		if (renew_one(s, a, ring, roles.words[i], &e) == -1)
+		if (renew_one(s, a, by, roles.words[i], &e) == -1)
 			status = session_fail(s, &e);
 	trust_close(trust);
 	return status;
 }
 
-static enum status
-renew(struct cli *cli, const struct sign_args *a)
+static int
+open_keys(const struct cli *cli, const struct sign_args *a, struct signers *by, struct err *e)
 {
-	const struct keyring_options o = {
+	struct keyring_options o = {
 		.files = &a->keys, .passphrase_file = a->passphrase_file,
 		.passphrase_fd = a->passphrase_fd, .lang = cli->lang,
 	};
-	struct keyring ring;
+
+	memset(by, 0, sizeof(*by));
+	if (keyring_open(&by->keys, &o, e) == -1)
+		return -1;
+	o.files = &a->heirs;
+	if (keyring_open(&by->heirs, &o, e) == 0)
+		return 0;
+	keyring_close(&by->keys);
+	return -1;
+}
+
+static enum status
+renew(struct cli *cli, const struct sign_args *a)
+{
+	struct signers by;
 	struct session s;
 	struct err e = { 0 };
 	enum status status;
@@ -178,14 +198,15 @@ renew(struct cli *cli, const struct sign_args *a)
 		(void)err_set(&e, ERR_BAD_INPUT, "--file and --above are for one role, named");
 		return cli_fail(cli, &e);
 	}
-	if (keyring_open(&ring, &o, &e) == -1)
+	if (open_keys(cli, a, &by, &e) == -1)
 		return cli_fail(cli, &e);
 	status = session_open(&s, cli);
 	if (status == STATUS_OK) {
-		status = renew_all(&s, a, &ring);
+		status = renew_all(&s, a, &by);
 		session_close(&s);
 	}
-	keyring_close(&ring);
+	keyring_close(&by.keys);
+	keyring_close(&by.heirs);
 	return status;
 }
 
@@ -208,6 +229,7 @@ cmd_sign(struct cli *cli, int argc, char *const *argv)
 		{ .name = "accept-former", .flag = &a.accept_former },
 		{ .name = "file", .value = &a.file }, { .name = "above", .value = &a.above },
 		{ .name = "days", .value = &a.days }, { .name = "key", .list = &a.keys },
+		{ .name = "heir", .list = &a.heirs },
 		{ .name = "passphrase-file", .value = &a.passphrase_file },
 		{ .name = "passphrase-fd", .value = &a.passphrase_fd }, { .name = NULL },
 	};

@@ -31,10 +31,31 @@ int keyring_open(struct keyring *ring, const struct keyring_options *o, struct e
 void keyring_close(struct keyring *ring);
 
 /*
- * The public half in a file: a key's own, or what `kebao key export-public` wrote.
+ * Make a key in a file that is not there yet (ERR_CONFLICT); the caller frees *out.  passphrase
+ * is where its passphrase comes from; the prompts are filled in here.
+ */
+struct passphrase_source;
+int keyring_make(const char *file, const struct passphrase_source *passphrase,
+    enum language lang, struct sign_key **out, struct err *e) __attribute__((warn_unused_result));
+/* Give the key in the file another passphrase. */
+int keyring_seal_again(const struct sign_key *key, const char *file,
+    const struct passphrase_source *passphrase, enum language lang, struct err *e)
+    __attribute__((warn_unused_result));
+
+/*
+ * The public half in a file: what `kebao key export-public` wrote, or PEM as of openssl.
  * The caller frees *out.
  */
 int keyring_load_public(const char *file, struct key **out, struct err *e)
     __attribute__((warn_unused_result));
+
+/* Several of them. */
+struct keyring_publics {
+	const struct key *keys[KEYRING_MOST]; /* owned */
+	size_t n;
+};
+int keyring_load_publics(struct keyring_publics *p, const struct args_list *files,
+    struct err *e) __attribute__((warn_unused_result));
+void keyring_publics_clear(struct keyring_publics *p);
 
 #endif

@@ -75,6 +75,7 @@ plan_make(const struct plan_want *want, struct plan *out, struct err *e)
 		const struct catalogue_offer *offer = catalogue_offer(want->catalogue, i);
 
 		if (library_has(want->library, &offer->name) ||
+		    catalogue_is_behind(want->catalogue, want->library, &offer->name) ||
 		    (want->is_wanted != NULL && !want->is_wanted(want->ctx, &offer->name)))
 			continue;
 		rc = add_course(want, offer, &p, e);

@@ -13,6 +13,7 @@
 #include "catalog/repo/index.h"
 #include "clients/kebao/channel.h"
 #include "clients/kebao/draft.h"
+#include "clients/kebao/floors.h"
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/release.h"
 #include "clients/kebao/source.h"
@@ -82,9 +83,12 @@ number(struct run *r, struct err *e)
 	const struct meta_target *target = channel_newest(&r->channel, record->course,
 	    &name.release);
 	struct release_want want = { .name = &name, .trust = r->trust, .target = target };
+	uint32_t floor;
 	bool is_same;
 
-	record->release = name.release + 1;
+	if (floors_get(r->p->home, r->p->channel, record->course, &floor, e) == -1)
+		return -1;
+	record->release = (name.release > floor ? name.release : floor) + 1;
 	if (target == NULL || r->p->is_forced)
 		return 0;
 	(void)snprintf(name.channel, sizeof(name.channel), "%s", r->p->channel);

@@ -10,9 +10,11 @@
 #include "catalog/base/file.h"
 #include "catalog/base/limits.h"
 #include "catalog/base/utc.h"
-#include "catalog/json/canon.h"
+#include "catalog/json/json.h"
+#include "catalog/repo/objpath.h"
 #include "catalog/trust/role.h"
 #include "clients/kebao/collect.h"
+#include "clients/kebao/floors.h"
 #include "clients/kebao/source.h"
 
 #define ROUNDS 4 /* somebody else published at the same time */
@@ -42,49 +44,90 @@ note(const struct renew *r, enum renew_note what, const char *text)
 
 /* --- where we stand --- */
 
+/*
+ * The role as this home last kept it; NULL where it never did.  A refresh that the restored hub
+ * broke off may have left the snapshot behind, so it is not asked.
+ */
+static struct meta *
+last_kept(const struct run *run)
+{
+	struct trust *trust = NULL;
+	struct meta *was = NULL;
+
+	if (strcmp(run->r->role, "targets") != 0 && belief_open(run->r->home, &trust, NULL) == 0 &&
+	    trust_load(trust, NULL) == 0 && trust_held_role(trust, run->r->role, &was, NULL) == -1)
+		was = NULL;
+	trust_close(trust);
+	return was;
+}
+
 /* What this home saw of the role, and the hub does not have any more. */
-static void
-note_lost(const struct run *run)
+static int
+note_lost(const struct run *run, struct err *e)
 {
 	const struct meta *is = run->present.role;
-	struct trust *seen = NULL;
-	const struct meta *was = NULL;
+	struct meta *was = last_kept(run);
+	int rc = 0;
 
-	if (belief_open(run->r->home, &seen, NULL) == 0 && trust_load(seen, NULL) == 0 &&
-	    trust_role(seen, NULL, run->r->role, run->now, &was, NULL) == 0)
-		for (size_t i = 0; i < was->n_targets; i++)
-			if (is == NULL || meta_find_target(is, was->targets[i].path) == NULL)
-				note(run->r, RENEW_LOST, was->targets[i].path);
-	trust_close(seen);
+	for (size_t i = 0; was != NULL && i < was->n_targets && rc == 0; i++) {
+		struct library_name name = { .release = 0 };
+		struct objpath p;
+
+		if (is != NULL && meta_find_target(is, was->targets[i].path) != NULL)
+			continue;
+		note(run->r, RENEW_LOST, was->targets[i].path);
+		if (objpath_parse_target(&p, was->targets[i].path, NULL) == -1)
+			continue;
+		memcpy(name.channel, p.channel, sizeof(name.channel));
+		memcpy(name.course, p.course, sizeof(name.course));
+		name.release = p.release;
+		rc = floors_raise(run->r->home, &name, e);
+	}
+	meta_free(was);
+	return rc;
 }
 
 static void
 note_former(const struct run *run)
 {
+	if (run->r->is_emptied)
+		return;
 	note(run->r, RENEW_FORMER, run->r->role);
 	for (size_t i = 0; i < run->present.role->n_targets; i++)
 		note(run->r, RENEW_KEPT, run->present.role->targets[i].path);
+}
+
+/* What the snapshot this home believes says of the role; 0: nothing. */
+static int64_t
+last_listed(const struct run *run)
+{
+	char name[LIMIT_ID_BYTES + sizeof(".json")];
+	const struct meta_file *file = NULL;
+	struct trust *trust = NULL;
+	int64_t version;
+
+	(void)snprintf(name, sizeof(name), "%.*s.json", (int)LIMIT_ID_BYTES, run->r->role);
+	if (belief_open(run->r->home, &trust, NULL) == 0 && trust_load(trust, NULL) == 0 &&
+	    trust_snapshot(trust) != NULL)
+		file = meta_find_file(trust_snapshot(trust), name);
+	version = file != NULL ? file->version : 0;
+	trust_close(trust);
+	return version;
 }
 
 /* After a restore no number that this home has seen may come again. */
 static int
 check_above(const struct run *run, struct err *e)
 {
-	int64_t above = run->r->above, seen = 0;
-	struct trust *trust = NULL;
-	char name[LIMIT_ID_BYTES + sizeof(".json")];
+	struct meta *was = last_kept(run);
+	int64_t seen = last_listed(run);
 
-	(void)snprintf(name, sizeof(name), "%.*s.json", (int)LIMIT_ID_BYTES, run->r->role);
-	if (belief_open(run->r->home, &trust, NULL) == 0 && trust_load(trust, NULL) == 0 &&
-	    trust_snapshot(trust) != NULL) {
-		const struct meta_file *file = meta_find_file(trust_snapshot(trust), name);
-
-		seen = file != NULL ? file->version : 0;
-	}
-	trust_close(trust);
+	if (was != NULL && was->version > seen)
+		seen = was->version;
 	if (run->present.role != NULL && run->present.role->version > seen)
 		seen = run->present.role->version;
-	if (seen > above)
+	meta_free(was);
+	if (seen > run->r->above)
 		return err_set(e, ERR_BAD_INPUT,
 		    "version %" PRId64 " of %s was seen: --above must be at least that", seen,
 		    run->r->role);
@@ -125,8 +168,9 @@ look(struct run *run, struct err *e)
 /* --- the next version --- */
 
 static int
-make(const struct run *run, int64_t expires_at, struct role **out, struct err *e)
+make(void *ctx, int64_t expires_at, struct role **out, struct err *e)
 {
+	const struct run *run = ctx;
 	const struct meta *present = run->present.role;
 
 	if (role_new(META_TARGETS, present, run->now, out, e) == -1)
@@ -134,65 +178,11 @@ make(const struct run *run, int64_t expires_at, struct role **out, struct err *e
 	role_set_version(*out, run->version);
 	if (expires_at != 0)
 		role_set_expiry(*out, expires_at);
+	else if (run->r->days != 0)
+		role_set_expiry(*out, run->now + (int64_t)run->r->days * UTC_DAY_S);
 	for (size_t i = 0; run->r->is_emptied && present != NULL && i < present->n_targets; i++)
 		role_drop_target(*out, present->targets[i].path);
 	return 0;
-}
-
-/* Whether what the file's signatures cover is what we would have made ourselves. */
-static int
-check_file(const struct run *run, const struct buf *file, struct err *e)
-{
-	struct buf theirs = BUF_INIT, ours = BUF_INIT;
-	struct role *role = NULL;
-	struct json *doc = NULL;
-	struct json_at body;
-	int64_t expires_at;
-	int rc = -1;
-
-	if (json_parse(buf_data(file), buf_len(file), GATE_SIGNED, &doc, e) == -1 ||
-	    json_get_object(json_top(doc), "signed", &body, e) == -1 ||
-	    json_get_utc(body, "expires", &expires_at, e) == -1 ||
-	    canon_signed(body, &theirs, e) == -1 || make(run, expires_at, &role, e) == -1 ||
-	    role_signed(role, &ours, e) == -1)
-		goto out;
-	if (expires_at <= run->now ||
-	    expires_at > run->now + (int64_t)ROLE_TARGETS_DAYS * UTC_DAY_S + UTC_DAY_S)
-		err_set(e, ERR_CONFLICT, "%s expires too early or too late: begin a new one",
-		    run->r->file);
-	else if (buf_len(&theirs) != buf_len(&ours) ||
-	    memcmp(buf_data(&theirs), buf_data(&ours), buf_len(&ours)) != 0)
-		err_set(e, ERR_CONFLICT,
-		    "%s is not the next version of %s with what is in force now: begin a new one",
-		    run->r->file, run->r->role);
-	else
-		rc = 0;
-out:
-	role_free(role);
-	json_free(doc);
-	buf_clear(&theirs);
-	buf_clear(&ours);
-	return rc;
-}
-
-/* The file as it came, or a new one without signatures. */
-static int
-begin(const struct run *run, struct buf *file, struct err *e)
-{
-	const struct renew *r = run->r;
-	int64_t expires_at = r->days != 0 ? run->now + (int64_t)r->days * UTC_DAY_S : 0;
-	struct role *role = NULL;
-	int rc = -1;
-
-	if (r->file != NULL && file_exists(AT_FDCWD, r->file)) {
-		if (file_load(AT_FDCWD, r->file, LIMIT_TARGETS_BYTES, file, e) == -1)
-			return -1;
-		return check_file(run, file, e);
-	}
-	if (make(run, expires_at, &role, e) == 0)
-		rc = role_file(role, NULL, 0, file, e);
-	role_free(role);
-	return rc;
 }
 
 static int
@@ -223,42 +213,28 @@ send(const struct run *run, const struct buf *file, struct err *e)
 	return run->r->file == NULL ? 0 : file_remove(AT_FDCWD, run->r->file, e);
 }
 
-/* Enough signatures: to the hub.  Else to the next signer. */
 static int
-pass_on(const struct run *run, const struct collect_state *s, const struct buf *file,
-    struct renew_done *out, struct err *e)
-{
-	if (collect_is_complete(s)) {
-		out->is_sent = true;
-		return send(run, file, e);
-	}
-	out->n_missing = s->wanted - s->signatures;
-	if (run->r->file == NULL)
-		return err_set(e, ERR_DENIED,
-		    "%s wants the signatures of %" PRId64 " keys, %" PRId64
-		    " were given: collect them with --file", run->r->role, s->wanted,
-		    s->signatures);
-	if (buf_add(&out->missing, buf_data(&s->unsigned_by), buf_len(&s->unsigned_by), e) == -1)
-		return -1;
-	return file_save(AT_FDCWD, run->r->file, buf_data(file), buf_len(file), 0644, e);
-}
-
-static int
-sign(const struct run *run, struct renew_done *out, struct err *e)
+sign(struct run *run, struct renew_done *out, struct err *e)
 {
 	const struct renew *r = run->r;
+	const struct collect_job job = {
+		.delegator = run->delegator, .role = r->role, .keys = r->keys,
+		.n_keys = r->n_keys, .heirs = r->heirs, .n_heirs = r->n_heirs, .file = r->file,
+		.make = make, .ctx = run, .now = run->now,
+	};
 	struct collect_state state = { .wanted = 0 };
 	struct buf file = BUF_INIT;
 	int rc = -1;
 
-	if (begin(run, &file, e) == -1 ||
-	    collect_sign(run->delegator, r->role, r->keys, r->n_keys, &file, e) == -1 ||
-	    collect_sign(run->delegator, r->role, r->heirs, r->n_heirs, &file, e) == -1 ||
-	    get_expiry(&file, &out->expires_at, e) == -1 ||
-	    collect_look(run->delegator, r->role, &file, &state, e) == -1)
+	if (collect_run(&job, &file, &state, e) == -1 ||
+	    get_expiry(&file, &out->expires_at, e) == -1)
 		goto out;
 	out->version = run->version;
-	rc = pass_on(run, &state, &file, out, e);
+	out->is_sent = collect_is_complete(&state);
+	out->n_missing = state.wanted - state.signatures;
+	out->missing = state.unsigned_by;
+	state.unsigned_by = (struct buf)BUF_INIT;
+	rc = out->is_sent ? send(run, &file, e) : 0;
 out:
 	collect_state_clear(&state);
 	buf_clear(&file);
@@ -284,8 +260,8 @@ attempt(struct run *run, bool is_first, struct renew_done *out, struct err *e)
 			note(r, RENEW_EXPIRED, r->role);
 		if (run->present.is_former)
 			note_former(run);
-		if (r->above != 0)
-			note_lost(run);
+		if (r->above != 0 && note_lost(run, e) == -1)
+			return -1;
 	}
 	return sign(run, out, e);
 }

@@ -4,6 +4,7 @@
 
 #include "daemon/app/respond.h"
 #include "daemon/app/context.h"
+#include "daemon/app/expiries.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
 #include "daemon/net/server.h"
@@ -40,12 +41,21 @@ serve_local_ready(struct exchange *x, struct err *e)
 	return answer_text(x, "ready\n", e);
 }
 
+static void
+on_expiry(void *ctx, const char *role, int64_t expires_at)
+{
+	/* Out of memory is found out with the next line that fails. */
+	(void)buf_printf(ctx, NULL, "kebao_role_expires_seconds{role=\"%s\"} %lld\n", role,
+	    (long long)expires_at);
+}
+
 int
 serve_local_metrics(struct exchange *x, struct err *e)
 {
 	struct app *app = context_app(x);
 	struct server_stats s = { 0 };
 	struct buf body = BUF_INIT;
+	const struct expiries dates = { on_expiry, &body };
 	int rc = -1;
 
 	pthread_mutex_lock(&app->server_lock);
@@ -64,7 +74,8 @@ serve_local_metrics(struct exchange *x, struct err *e)
 	        s.connections, (unsigned long long)s.accepted, (unsigned long long)s.refused,
 	        (unsigned long long)s.handshakes_failed, (unsigned long long)s.requests,
 	        (unsigned long long)s.bad_requests, (unsigned long long)s.received_bytes,
-	        (unsigned long long)s.sent_bytes) == 0)
+	        (unsigned long long)s.sent_bytes) == 0 &&
+	    expiries_walk(app->store, &dates, e) == 0)
 		rc = reply_bytes(x, 200, "text/plain; version=0.0.4", &body, e);
 	buf_clear(&body);
 	return rc;

@@ -58,6 +58,15 @@ send_object(struct exchange *x, struct hot_object *o, struct err *e)
 	return reply_lent(x, o->fd, &lease, &what, e);
 }
 
+static int
+may_read(struct access_client *c, const struct objpath *p, struct err *e)
+{
+	if (p->channel[0] == '\0')
+		return 0;
+	return p->kind == OBJPATH_CHANNEL_ROLE ? access_role(c, p->channel, e)
+	                                       : access_see(c, p->channel, e);
+}
+
 bool
 serve_repository_hot(struct exchange *x)
 {
@@ -66,22 +75,12 @@ serve_repository_hot(struct exchange *x)
 
 	if (o == NULL)
 		return false;
-	if (o->path.channel[0] != '\0' &&
-	    access_see(context_client(x), o->path.channel, &e) == -1) {
+	if (may_read(context_client(x), &o->path, &e) == -1) {
 		hot_give_back(o);
 		reply_problem(x, &e);
 	} else if (send_object(x, o, &e) == -1)
 		reply_problem(x, &e);
 	return true;
-}
-
-static int
-may_read(struct access_client *c, const struct objpath *p, struct err *e)
-{
-	if (p->channel[0] == '\0')
-		return 0;
-	return p->kind == OBJPATH_CHANNEL_ROLE ? access_role(c, p->channel, e)
-	                                       : access_see(c, p->channel, e);
 }
 
 int

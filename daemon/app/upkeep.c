@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "catalog/base/utc.h"
 #include "catalog/hub/state_drafts.h"
 #include "daemon/app/context.h"
+#include "daemon/app/expiries.h"
 #include "daemon/app/patcher.h"
 #include "daemon/app/servercert.h"
 #include "daemon/app/switchover.h"
@@ -20,6 +22,7 @@
 #include "daemon/log.h"
 #include "daemon/net/server.h"
 
+#define DAILY_ROUNDS (24 * 60u)
 #define SLOW_ROUNDS 60u /* what may wait is done every hour */
 
 struct upkeep {
@@ -91,6 +94,32 @@ upkeep_start_up(struct app *app, int64_t now)
 		log_failure(LOG_LEVEL_ERROR, "uploads-recover", &e);
 }
 
+/* One line a day for each role whose signers should do something. */
+static void
+on_expiry(void *ctx, const char *role, int64_t expires_at)
+{
+	const int64_t *now = ctx;
+	char when[UTC_TEXT_SIZE];
+	struct log_line l;
+
+	if (expires_at - *now >= expiries_early_s(role))
+		return;
+	log_begin(&l, LOG_LEVEL_WARN, "expires-soon");
+	log_text(&l, "role", role);
+	log_text(&l, "expires", utc_format(when, expires_at));
+	log_end(&l);
+}
+
+static void
+daily_round(struct app *app, int64_t now)
+{
+	const struct expiries x = { on_expiry, &now };
+	struct err e = { 0 };
+
+	if (expiries_walk(app->store, &x, &e) == -1)
+		log_failure(LOG_LEVEL_ERROR, "expiries", &e);
+}
+
 static void
 slow_round(struct app *app, int64_t now)
 {
@@ -116,6 +145,8 @@ one_round(struct app *app, unsigned number)
 		log_failure(LOG_LEVEL_ERROR, "timestamp", &e);
 	if (number % SLOW_ROUNDS == 0)
 		slow_round(app, now);
+	if (number % DAILY_ROUNDS == 0)
+		daily_round(app, now);
 }
 
 /* Wait for the next round.  False: it is time to stop. */

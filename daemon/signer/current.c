@@ -121,6 +121,18 @@ current_load(int metadata_fd, const struct meta *root, struct current *out, stru
 	return 0;
 }
 
+int
+current_check_targets(int metadata_fd, const struct current *c, const struct meta *root,
+    struct err *e)
+{
+	struct meta *targets = NULL;
+	int rc = load_named(metadata_fd, c->snapshot, root, "targets", LIMIT_TARGETS_BYTES,
+	    &targets, e);
+
+	meta_free(targets);
+	return rc;
+}
+
 void
 current_clear(struct current *c)
 {

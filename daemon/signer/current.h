@@ -24,6 +24,10 @@ int current_follow_root(int metadata_fd, struct meta **root, struct buf *newest,
 int current_load(int metadata_fd, const struct meta *root, struct current *out, struct err *e);
 void current_clear(struct current *c);
 
+/* Whether the targets in force are signed by the keys this root names as well. */
+int current_check_targets(int metadata_fd, const struct current *c, const struct meta *root,
+    struct err *e);
+
 /* Version of a role ("targets", "gd.ip") in the snapshot; 0 where it lists none. */
 int64_t current_version(const struct current *c, const char *role);
 

@@ -408,22 +408,33 @@ sign_switch(struct vault *v, const struct current *c, int64_t now, const struct 
 	return 0;
 }
 
-/* A root that takes our keys out of use: snapshot and timestamp by the old and the new ones. */
+/*
+ * A root must leave us able to sign, and the targets in force readable: else no client could
+ * go on, and neither could we.  One that takes our keys out of use gets snapshot and timestamp
+ * by the old keys and the new.
+ */
 static int
-sign_for_root(struct vault *v, const struct meta *next, int64_t now, struct vault_switch *out,
+prepare_root(struct vault *v, const struct meta *next, int64_t now, struct vault_switch *out,
     struct err *e)
 {
 	const struct reason why = { NULL, next, true };
 	struct current c = { NULL, NULL, NULL };
+	bool needs_next;
 	int rc = -1;
 
-	if (look(v, &c, e) == 0)
-		rc = sign_switch(v, &c, now, &why, out, e);
+	if (online_check(&v->online, next, &needs_next, e) == -1 || look(v, &c, e) == -1)
+		goto out;
+	if (current_check_targets(v->metadata_fd, &c, next, e) == -1) {
+		err_within(e, "root version %lld would leave targets unreadable: first sign targets"
+		    " by its keys as well", (long long)next->version);
+		goto out;
+	}
+	rc = needs_next ? sign_switch(v, &c, now, &why, out, e) : 0;
+out:
 	current_clear(&c);
 	return rc;
 }
 
-/* A root signs nothing else where it leaves us our keys; it must leave us able to sign. */
 static int
 advance_root(struct vault *v, const void *bytes, size_t len, int64_t now,
     struct vault_switch *out, struct err *e)
@@ -431,7 +442,6 @@ advance_root(struct vault *v, const void *bytes, size_t len, int64_t now,
 	struct vault_switch sw = { 0, 0, 0, BUF_INIT, BUF_INIT };
 	struct meta_claim *claim = NULL;
 	struct meta *next = NULL;
-	bool needs_next;
 	int rc = -1;
 
 	if (follow_root(v, e) == -1 || meta_parse(bytes, len, &claim, e) == -1)
@@ -443,9 +453,7 @@ advance_root(struct vault *v, const void *bytes, size_t len, int64_t now,
 	}
 	if (verify_root_next(v->root, &claim, &next, e) == -1 ||
 	    verify_expiry(next, "root", now, e) == -1 ||
-	    online_check(&v->online, next, &needs_next, e) == -1)
-		goto out;
-	if (needs_next && sign_for_root(v, next, now, &sw, e) == -1)
+	    prepare_root(v, next, now, &sw, e) == -1)
 		goto out;
 	sw.role_version = next->version;
 	*out = sw;
