@@ -101,6 +101,7 @@ err_class_name(enum err_class class)
 	case ERR_BUSY: return "busy";
 	case ERR_NETWORK: return "network";
 	case ERR_WITHHELD: return "withheld";
+	case ERR_WITHDRAWN: return "withdrawn";
 	case ERR_SYSTEM: return "system";
 	}
 	return "unknown";

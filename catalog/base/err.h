@@ -19,6 +19,7 @@ enum err_class {
 	ERR_NETWORK,   /* the peer cannot be reached or broke off: retry */
 	/* a role we held, and that is listed, is not given: access ended, or a lie */
 	ERR_WITHHELD,
+	ERR_WITHDRAWN, /* a release its publisher recalled: not to be had, whoever asks */
 	ERR_SYSTEM,    /* this machine: memory, disk, permissions */
 };
 

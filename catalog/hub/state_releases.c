@@ -8,6 +8,9 @@
 #include "catalog/hub/state_query.h"
 #include "catalog/hub/state_row.h"
 
+/* What releases has and drafts has not, in the order of read_row(). */
+#define EXTRAS ", is_live, withdrawn_at, ended_at"
+
 static int
 insert(sqlite3 *db, const struct state_release *r, struct err *e)
 {
@@ -25,9 +28,29 @@ insert(sqlite3 *db, const struct state_release *r, struct err *e)
 	return rc;
 }
 
+/* Note since when a release is not live, for those that stopped just now; or forget it. */
 static int
-set_live(sqlite3 *db, const struct state_release *r, const struct state_releases_switch *sw,
-    struct err *e)
+set_ended(sqlite3 *db, const char *channel, const char *course, int64_t at, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	int rc = -1;
+
+	if (state_query_open(&q, db,
+	        "UPDATE releases SET ended_at = iif(is_live = 1, 0,"
+	        " iif(ended_at = 0, ?, ended_at)) WHERE channel = ? AND course = ?",
+	        e) == 0) {
+		state_query_int(&q, at);
+		state_query_text(&q, channel);
+		state_query_text(&q, course);
+		rc = state_query_run(&q, e);
+	}
+	state_query_close(&q);
+	return rc;
+}
+
+static int
+set_live(sqlite3 *db, const char *channel, const char *course,
+    const struct state_releases_switch *sw, struct err *e)
 {
 	struct state_query q = STATE_QUERY_INIT;
 	int rc = -1;
@@ -35,8 +58,8 @@ set_live(sqlite3 *db, const struct state_release *r, const struct state_releases
 	if (state_query_open(&q, db,
 	        "UPDATE releases SET is_live = 0 WHERE channel = ? AND course = ?", e) == -1)
 		goto out;
-	state_query_text(&q, r->channel);
-	state_query_text(&q, r->course);
+	state_query_text(&q, channel);
+	state_query_text(&q, course);
 	if (state_query_run(&q, e) == -1)
 		goto out;
 	if (state_query_open(&q, db,
@@ -45,8 +68,8 @@ set_live(sqlite3 *db, const struct state_release *r, const struct state_releases
 	        e) == -1)
 		goto out;
 	for (size_t i = 0; i < sw->n_live; i++) {
-		state_query_text(&q, r->channel);
-		state_query_text(&q, r->course);
+		state_query_text(&q, channel);
+		state_query_text(&q, course);
 		state_query_int(&q, sw->live[i]);
 		if (state_query_run(&q, e) == -1)
 			goto out;
@@ -88,7 +111,8 @@ state_releases_publish(struct state *s, const struct state_release *r,
 
 	if (state_db_begin(s, &db, e) == -1)
 		return -1;
-	if (insert(db, r, e) == -1 || set_live(db, r, sw, e) == -1 ||
+	if (insert(db, r, e) == -1 || set_live(db, r->channel, r->course, sw, e) == -1 ||
+	    set_ended(db, r->channel, r->course, note->at, e) == -1 ||
 	    finish_draft(db, sw, e) == -1)
 		return state_db_rollback(s);
 	return state_db_commit(s, note, e);
@@ -104,7 +128,9 @@ state_releases_end(struct state *s, const char *channel, const struct audit_note
 
 	if (state_db_begin(s, &db, e) == -1)
 		return -1;
-	if (state_query_open(&q, db, "UPDATE releases SET is_live = 0 WHERE channel = ?", e) == 0) {
+	if (state_query_open(&q, db, "UPDATE releases SET is_live = 0,"
+	        " ended_at = iif(ended_at = 0, ?, ended_at) WHERE channel = ?", e) == 0) {
+		state_query_int(&q, note->at);
 		state_query_text(&q, channel);
 		rc = state_query_run(&q, e);
 	}
@@ -113,10 +139,47 @@ state_releases_end(struct state *s, const char *channel, const struct audit_note
 }
 
 static int
+set_withdrawn(sqlite3 *db, const struct state_releases_recall *r, int64_t at, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	int rc = -1;
+
+	if (state_query_open(&q, db,
+	        "UPDATE releases SET withdrawn_at = ?"
+	        " WHERE channel = ? AND course = ? AND number = ?",
+	        e) == 0) {
+		state_query_int(&q, at);
+		state_query_text(&q, r->channel);
+		state_query_text(&q, r->course);
+		state_query_int(&q, r->number);
+		rc = state_query_run(&q, e);
+	}
+	state_query_close(&q);
+	return rc;
+}
+
+int
+state_releases_recall(struct state *s, const struct state_releases_recall *r,
+    const struct state_releases_switch *sw, const struct audit_note *note, struct err *e)
+{
+	sqlite3 *db;
+
+	if (state_db_begin(s, &db, e) == -1)
+		return -1;
+	if (set_live(db, r->channel, r->course, sw, e) == -1 ||
+	    set_ended(db, r->channel, r->course, note->at, e) == -1 ||
+	    set_withdrawn(db, r, r->is_undo ? 0 : note->at, e) == -1)
+		return state_db_rollback(s);
+	return state_db_commit(s, note, e);
+}
+
+static int
 read_row(struct state_query *q, struct state_release *r, struct err *e)
 {
 	memset(r, 0, sizeof(*r));
 	r->is_live = state_query_get_int(q, STATE_ROW_N_COLUMNS) != 0;
+	r->withdrawn_at = state_query_get_int(q, STATE_ROW_N_COLUMNS + 1);
+	r->ended_at = state_query_get_int(q, STATE_ROW_N_COLUMNS + 2);
 	return state_row_read(q, 0, r, e);
 }
 
@@ -132,7 +195,7 @@ state_releases_get(struct state *s, const char *channel, const char *course, uin
 	if (state_db_reader_take(s, &db, e) == -1)
 		return -1;
 	if (state_query_open(&q, db,
-	        "SELECT " STATE_ROW_COLUMNS ", is_live FROM releases"
+	        "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases"
 	        " WHERE channel = ?1 AND course = ?2 AND"
 	        " iif(?3 = 0, is_live = 1, number = ?3) ORDER BY number DESC LIMIT 1",
 	        e) == 0) {
@@ -196,7 +259,7 @@ state_releases_newest(struct state *s, const char *channel, struct state_release
 	const char *const params[2] = { channel, NULL };
 
 	return list(s,
-	    "SELECT " STATE_ROW_COLUMNS ", is_live FROM releases AS r"
+	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases AS r"
 	    " WHERE is_live = 1 AND (?1 IS NULL OR channel = ?1) AND number ="
 	    " (SELECT max(number) FROM releases AS o WHERE o.channel = r.channel AND"
 	    " o.course = r.course AND o.is_live = 1)"
@@ -211,7 +274,7 @@ state_releases_list(struct state *s, const char *channel, const char *course,
 	const char *const params[2] = { channel, course };
 
 	return list(s,
-	    "SELECT " STATE_ROW_COLUMNS ", is_live FROM releases"
+	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases"
 	    " WHERE channel = ? AND course = ? ORDER BY number",
 	    params, out, n, e);
 }

@@ -25,6 +25,8 @@ struct state_release {
 	uint64_t zst_len;      /* sum of the stored lengths */
 	struct digest zst_tag; /* over the stored frames, FORMATS.md section 5 */
 	int64_t published_at;
+	int64_t withdrawn_at;  /* 0: not recalled */
+	int64_t ended_at;      /* when it stopped being live; 0: it is */
 };
 
 /* What a publication changes beside the release itself. */
@@ -44,6 +46,18 @@ int state_releases_publish(struct state *s, const struct state_release *r,
 /* All releases of the channel stop being live.  Idempotent. */
 int state_releases_end(struct state *s, const char *channel, const struct audit_note *note,
     struct err *e);
+
+/*
+ * Release number of the course was recalled (or, is_undo, is no more) at note->at: afterwards
+ * those in sw->live are live.  Idempotent.
+ */
+struct state_releases_recall {
+	const char *channel, *course;
+	uint32_t number;
+	bool is_undo;
+};
+int state_releases_recall(struct state *s, const struct state_releases_recall *r,
+    const struct state_releases_switch *sw, const struct audit_note *note, struct err *e);
 
 /* ERR_NOT_FOUND; number 0: the newest live one. */
 int state_releases_get(struct state *s, const char *channel, const char *course,

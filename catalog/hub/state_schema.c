@@ -112,6 +112,8 @@ static const char script[] =
     "  zst_len INTEGER NOT NULL,"
     "  zst_tag BLOB NOT NULL CHECK (length(zst_tag) = 32),"
     "  published_at INTEGER NOT NULL,"
+    "  withdrawn_at INTEGER NOT NULL DEFAULT 0,"
+    "  ended_at INTEGER NOT NULL DEFAULT 0," /* when it stopped being live */
     "  PRIMARY KEY (channel, course, number)"
     ") STRICT, WITHOUT ROWID;"
 

@@ -293,6 +293,19 @@ role_set_target(struct role *r, const char *path, uint64_t length, const struct 
 }
 
 void
+role_set_custom(struct role *r, const char *path, struct json_at custom)
+{
+	struct json_at at = json_member(json_member(json_top(r->doc), "targets"), path);
+
+	if (!json_is(at))
+		err_set(sticky(r), ERR_BAD_INPUT, "there is no target %s", path);
+	else if (json_is(custom))
+		(void)json_put_copy(at, "custom", custom);
+	else
+		json_drop(at, "custom");
+}
+
+void
 role_drop_target(struct role *r, const char *path)
 {
 	json_drop(json_member(json_top(r->doc), "targets"), path);

@@ -65,6 +65,8 @@ void role_drop_channel(struct role *r, const char *channel);
 /* A channel's targets.  custom: an object to copy, or nowhere (struct json_at){0}. */
 void role_set_target(struct role *r, const char *path, uint64_t length, const struct digest *d,
     struct json_at custom);
+/* Only the custom of a target that is there; nowhere: the target has none any more. */
+void role_set_custom(struct role *r, const char *path, struct json_at custom);
 void role_drop_target(struct role *r, const char *path);
 
 /*

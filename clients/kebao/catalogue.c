@@ -29,6 +29,8 @@ struct catalogue {
 	struct catalogue_offer *offers; /* owned */
 	size_t n_offers;
 	size_t offers_room;
+	struct catalogue_recall *recalls; /* owned */
+	size_t n_recalls;
 	char (*withheld)[IDS_SIZE]; /* owned */
 	size_t n_withheld;
 };
@@ -129,6 +131,25 @@ new_offer(struct catalogue *c, struct err *e)
 	return &c->offers[c->n_offers++];
 }
 
+static int
+add_recall(struct catalogue *c, const struct objpath *p, const struct meta_target *target,
+    struct err *e)
+{
+	struct catalogue_recall *more = reallocarray(c->recalls, c->n_recalls + 1, sizeof(*more));
+	struct catalogue_recall *r;
+
+	if (more == NULL)
+		return err_nomem(e);
+	c->recalls = more;
+	r = &c->recalls[c->n_recalls++];
+	memset(r, 0, sizeof(*r));
+	memcpy(r->name.channel, p->channel, sizeof(r->name.channel));
+	memcpy(r->name.course, p->course, sizeof(r->name.course));
+	r->name.release = p->release;
+	withdrawn_look(target->custom, &r->what);
+	return 0;
+}
+
 /* Targets are sorted by path, so a course's releases stand together. */
 static int
 take_target(struct catalogue *c, const char *channel, const struct meta_target *target,
@@ -140,8 +161,8 @@ take_target(struct catalogue *c, const char *channel, const struct meta_target *
 	if (objpath_parse_target(&p, target->path, NULL) == -1 || p.kind != OBJPATH_RECORD ||
 	    strcmp(p.channel, channel) != 0)
 		return 0; /* of a format to come */
-	if (json_is(json_member(target->custom, "withdrawn")))
-		return 0;
+	if (withdrawn_is(target->custom))
+		return add_recall(c, &p, target, e);
 	if (last == NULL || strcmp(last->name.channel, channel) != 0 ||
 	    strcmp(last->name.course, p.course) != 0) {
 		last = new_offer(c, e);
@@ -313,6 +334,7 @@ catalogue_close(struct catalogue *c)
 	json_free(c->channels);
 	free(c->given);
 	free(c->offers);
+	free(c->recalls);
 	free(c->withheld);
 	free(c);
 }
@@ -327,6 +349,27 @@ const struct catalogue_offer *
 catalogue_offer(const struct catalogue *c, size_t i)
 {
 	return &c->offers[i];
+}
+
+size_t
+catalogue_n_recalls(const struct catalogue *c)
+{
+	return c->n_recalls;
+}
+
+const struct catalogue_recall *
+catalogue_recall(const struct catalogue *c, size_t i)
+{
+	return &c->recalls[i];
+}
+
+const struct catalogue_recall *
+catalogue_find_recall(const struct catalogue *c, const struct library_name *name)
+{
+	for (size_t i = 0; i < c->n_recalls; i++)
+		if (library_compare(&c->recalls[i].name, name) == 0)
+			return &c->recalls[i];
+	return NULL;
 }
 
 size_t

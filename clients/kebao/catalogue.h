@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "catalog/base/err.h"
+#include "catalog/repo/withdrawn.h"
 #include "catalog/trust/trust.h"
 #include "clients/kebao/home.h"
 #include "clients/kebao/hub.h"
@@ -38,6 +39,17 @@ void catalogue_close(struct catalogue *c);
 /* Sorted by channel and course; lent. */
 size_t catalogue_n_offers(const struct catalogue *c);
 const struct catalogue_offer *catalogue_offer(const struct catalogue *c, size_t i);
+
+/* Releases that were recalled, in channels given to us; lent; in no order. */
+struct catalogue_recall {
+	struct library_name name;
+	struct withdrawn what;
+};
+size_t catalogue_n_recalls(const struct catalogue *c);
+const struct catalogue_recall *catalogue_recall(const struct catalogue *c, size_t i);
+/* NULL: this release is not recalled, as far as is known here. */
+const struct catalogue_recall *catalogue_find_recall(const struct catalogue *c,
+    const struct library_name *name);
 
 /* The bundle target of offer i; NULL where its channel lists none. */
 const struct meta_target *catalogue_bundle(const struct catalogue *c, size_t i);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clients/kebao/channel.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,24 +49,19 @@ int
 channel_check_keys(const struct channel *c, struct sign_key *const *keys, size_t n,
     struct err *e)
 {
-	int64_t good = 0;
-
+	if (n == 0)
+		return err_set(e, ERR_BAD_INPUT, "no key was given");
 	if (n > SIGNERS_MOST)
 		return err_set(e, ERR_BAD_INPUT, "more than %u keys", SIGNERS_MOST);
 	for (size_t i = 0; i < n; i++) {
 		if (!may_sign(c, sign_public(keys[i])))
 			return err_set(e, ERR_DENIED, "key %s may not sign for channel %s",
 			    key_id(sign_public(keys[i])), c->id);
-		good++;
 		for (size_t k = 0; k < i; k++)
 			if (key_is_same(sign_public(keys[i]), sign_public(keys[k])))
 				return err_set(e, ERR_BAD_INPUT, "key %s was given twice",
 				    key_id(sign_public(keys[i])));
 	}
-	if (good < c->delegation->threshold)
-		return err_set(e, ERR_DENIED,
-		    "channel %s wants the signatures of %" PRId64 " keys, %" PRId64 " were given",
-		    c->id, c->delegation->threshold, good);
 	return 0;
 }
 
@@ -124,7 +118,7 @@ n_newer(const struct channel *c, const struct objpath *than)
 		struct objpath p;
 
 		if (is_of_course(c, target, than->course, &p) && p.kind == OBJPATH_RECORD &&
-		    p.release > than->release && !json_is(json_member(target->custom, "withdrawn")))
+		    p.release > than->release && !withdrawn_is(target->custom))
 			n++;
 	}
 	return n;
@@ -142,7 +136,7 @@ drop_old(const struct channel *c, const char *course, struct role *next)
 			continue;
 		if (p.kind == OBJPATH_BUNDLE)
 			role_drop_target(next, target->path);
-		else if (!json_is(json_member(target->custom, "withdrawn")) &&
+		else if (!withdrawn_is(target->custom) &&
 		    n_newer(c, &p) + 2 > LIMIT_LIVE_RELEASES)
 			role_drop_target(next, target->path);
 	}
@@ -168,21 +162,146 @@ put_release(const struct channel_release *release, struct role *next)
 }
 
 int
-channel_next(const struct channel *c, const struct channel_release *release,
-    struct sign_key *const *keys, size_t n, struct buf *out, struct err *e)
+channel_next_release(const struct channel *c, const struct channel_release *release,
+    struct role **out, struct err *e)
+{
+	if (role_new(META_TARGETS, c->role, release->now, out, e) == -1)
+		return -1;
+	drop_old(c, release->record->course, *out);
+	put_release(release, *out);
+	return 0;
+}
+
+/* --- recall --- */
+
+const struct meta_target *
+channel_bundle_after(const struct channel *c, const struct channel_recall *recall,
+    uint32_t *release)
+{
+	const struct meta_target *newest = NULL;
+
+	*release = 0;
+	for (size_t i = 0; c->role != NULL && i < c->role->n_targets; i++) {
+		const struct meta_target *target = &c->role->targets[i];
+		struct objpath p;
+		bool is_gone;
+
+		if (!is_of_course(c, target, recall->course, &p) || p.kind != OBJPATH_RECORD)
+			continue;
+		is_gone = p.release == recall->release ? !recall->is_undo
+		                                        : withdrawn_is(target->custom);
+		if (!is_gone && p.release > *release) {
+			*release = p.release;
+			newest = target;
+		}
+	}
+	return newest;
+}
+
+/* custom as it is, but for the mark. */
+static void
+put_mark(const struct channel_recall *recall, const struct meta_target *target,
+    struct role *next)
+{
+	struct json_at nowhere = { NULL, NULL };
+	struct json *doc = json_new();
+	struct json_at custom;
+
+	custom = json_is(target->custom) ? json_put_copy(json_top(doc), "custom", target->custom)
+	                                 : json_put_object(json_top(doc), "custom");
+	if (recall->is_undo)
+		json_drop(custom, "withdrawn");
+	else
+		withdrawn_put(custom, &recall->what);
+	role_set_custom(next, target->path, json_count(custom) > 0 ? custom : nowhere);
+	json_free(doc);
+}
+
+/* The course's bundles go, but for the one that belongs there afterwards. */
+static void
+move_bundle(const struct channel *c, const struct channel_recall *recall, struct role *next)
+{
+	struct objpath p = { .kind = OBJPATH_BUNDLE };
+	struct json_at nowhere = { NULL, NULL };
+	char path[OBJPATH_SIZE] = "";
+
+	if (recall->bundle != NULL) {
+		(void)snprintf(p.channel, sizeof(p.channel), "%s", c->id); /* ids fit */
+		(void)snprintf(p.course, sizeof(p.course), "%s", recall->course);
+		p.release = recall->bundle->release;
+		objpath_build_target(path, &p);
+	}
+	for (size_t i = 0; i < c->role->n_targets; i++) {
+		const struct meta_target *target = &c->role->targets[i];
+
+		if (is_of_course(c, target, recall->course, &p) && p.kind == OBJPATH_BUNDLE &&
+		    strcmp(target->path, path) != 0)
+			role_drop_target(next, target->path);
+	}
+	if (recall->bundle != NULL && meta_find_target(c->role, path) == NULL)
+		role_set_target(next, path, recall->bundle->tar.len, &recall->bundle->tar.sha256,
+		    nowhere);
+}
+
+/* One that comes back counts again, and the oldest live one may have to go for it. */
+static int
+make_room(const struct channel *c, const struct channel_recall *recall,
+    const struct meta_target *undone, struct role *next, struct err *e)
+{
+	struct objpath p;
+
+	if (!recall->is_undo || !is_of_course(c, undone, recall->course, &p))
+		return 0;
+	if (n_newer(c, &p) >= LIMIT_LIVE_RELEASES)
+		return err_set(e, ERR_CONFLICT,
+		    "%s/%s release %u: %u newer ones are live, it cannot come back", c->id,
+		    recall->course, (unsigned)recall->release, LIMIT_LIVE_RELEASES);
+	for (size_t i = 0; i < c->role->n_targets; i++) {
+		const struct meta_target *target = &c->role->targets[i];
+
+		if (is_of_course(c, target, recall->course, &p) && p.kind == OBJPATH_RECORD &&
+		    !withdrawn_is(target->custom) &&
+		    n_newer(c, &p) + (p.release < recall->release) + 1 > LIMIT_LIVE_RELEASES)
+			role_drop_target(next, target->path);
+	}
+	return 0;
+}
+
+int
+channel_next_recall(const struct channel *c, const struct channel_recall *recall,
+    struct role **out, struct err *e)
+{
+	const struct meta_target *target = channel_release(c, recall->course, recall->release);
+	struct role *next = NULL;
+
+	if (target == NULL)
+		return err_set(e, ERR_NOT_FOUND, "channel %s lists no release %u of %s", c->id,
+		    (unsigned)recall->release, recall->course);
+	if (withdrawn_is(target->custom) != recall->is_undo)
+		return err_set(e, ERR_CONFLICT, "%s/%s release %u is %s", c->id, recall->course,
+		    (unsigned)recall->release,
+		    recall->is_undo ? "not withdrawn" : "withdrawn already");
+	if (role_new(META_TARGETS, c->role, recall->now, &next, e) == -1)
+		return -1;
+	if (make_room(c, recall, target, next, e) == -1) {
+		role_free(next);
+		return -1;
+	}
+	put_mark(recall, target, next);
+	move_bundle(c, recall, next);
+	*out = next;
+	return 0;
+}
+
+int
+channel_sign(const struct channel *c, const struct role *role, struct sign_key *const *keys,
+    size_t n, struct buf *out, struct err *e)
 {
 	struct role_signer signers[SIGNERS_MOST];
-	struct role *next = NULL;
-	int rc;
 
-	if (channel_check_keys(c, keys, n, e) == -1 ||
-	    role_new(META_TARGETS, c->role, release->now, &next, e) == -1)
+	if (channel_check_keys(c, keys, n, e) == -1)
 		return -1;
-	drop_old(c, release->record->course, next);
-	put_release(release, next);
 	for (size_t i = 0; i < n; i++)
 		signers[i] = sign_signer(keys[i]);
-	rc = role_file(next, signers, n, out, e);
-	role_free(next);
-	return rc;
+	return role_file(role, signers, n, out, e);
 }

@@ -53,6 +53,8 @@ prefix_of(const struct err *e)
 		return MSG_FAIL_NOT_FOUND;
 	case STATUS_WITHHELD:
 		return MSG_FAIL_WITHHELD;
+	case STATUS_WITHDRAWN:
+		return MSG_FAIL_WITHDRAWN;
 	case STATUS_BUSY:
 		return MSG_FAIL_BUSY;
 	case STATUS_NOT_NOW:

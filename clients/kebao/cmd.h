@@ -26,6 +26,7 @@ cmd_run cmd_dump;
 /* For publishers. */
 cmd_run cmd_publish;
 cmd_run cmd_sign;
+cmd_run cmd_recall;
 cmd_run cmd_key;
 cmd_run cmd_key_rotate;
 

@@ -6,6 +6,7 @@
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/notice.h"
 #include "clients/kebao/plan.h"
+#include "clients/kebao/recalls.h"
 #include "clients/kebao/session.h"
 
 static int
@@ -23,10 +24,13 @@ say_json(const struct catalogue *c, const struct plan *p, struct err *e)
 static void
 say(const struct cli *cli, const struct catalogue *c, const struct plan *p)
 {
+	struct recalls recalls = { .is_aside = false };
+
+	recalls_say(cli, c, p->library, p->hidden, &recalls);
 	plan_say(p, cli);
 	for (size_t i = 0; i < catalogue_n_withheld(c); i++)
 		CLI_WARN(cli, MSG_WITHHELD, catalogue_withheld(c, i));
-	if (p->n_courses == 0)
+	if (p->n_courses + recalls.n_recalled + recalls.n_undone == 0)
 		CLI_CHAT(cli, MSG_CHECK_NOTHING);
 }
 
@@ -34,16 +38,19 @@ static enum status
 check(const struct session *s, bool is_json)
 {
 	struct catalogue *c = NULL;
-	struct library library = { NULL, 0 };
+	struct library library = { NULL, 0 }, hidden = { NULL, 0 };
+	struct recalls recalls = { .is_aside = false };
 	struct plan plan = { .courses = NULL };
 	struct plan_want want = {
 		.home = s->home, .transfer = hub_transfer(s->hub), .library = &library,
+		.hidden = &hidden,
 		.settings = hub_settings(s->hub), .keeps_old = hub_settings(s->hub)->keeps_old,
 	};
 	struct err e = { 0 };
 	enum status status = STATUS_OK;
 
 	if (library_load(s->home, &library, &e) == -1 ||
+	    library_load_hidden(s->home, &hidden, &e) == -1 ||
 	    catalogue_open(s->home, s->hub, (int64_t)time(NULL), &c, &e) == -1) {
 		status = session_fail(s, &e);
 		goto out;
@@ -59,15 +66,18 @@ check(const struct session *s, bool is_json)
 		say(s->cli, c, &plan);
 	else if (say_json(c, &plan, &e) == -1)
 		status = cli_fail(s->cli, &e);
-	(void)plan_say_withdrawn(c, &library, s->cli);
+	recalls_look(c, &library, &hidden, &recalls);
 	if (status == STATUS_OK && catalogue_n_withheld(c) > 0)
 		status = STATUS_WITHHELD;
-	else if (status == STATUS_OK && plan.n_courses > 0)
+	else if (status == STATUS_OK && recalls.n_recalled > 0)
+		status = STATUS_WITHDRAWN;
+	else if (status == STATUS_OK && plan.n_courses + recalls.n_undone > 0)
 		status = STATUS_NEW;
 out:
 	plan_clear(&plan);
 	catalogue_close(c);
 	library_clear(&library);
+	library_clear(&hidden);
 	return status;
 }
 

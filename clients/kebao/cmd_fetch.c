@@ -62,6 +62,7 @@ cmd_fetch(struct cli *cli, int argc, char *const *argv)
 	bool is_json = false;
 	const struct args_option options[] = {
 		{ .name = "all", .flag = &f.all },
+		{ .name = "delete-withdrawn", .flag = &f.deletes },
 		{ .name = "dry-run", .flag = &f.is_dry },
 		{ .name = "json", .flag = &is_json },
 		{ .name = "keep-old", .flag = &w.keeps_old },

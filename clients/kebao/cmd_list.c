@@ -4,6 +4,7 @@
 #include "catalog/repo/record.h"
 #include "clients/kebao/catalogue.h"
 #include "clients/kebao/cmd.h"
+#include "clients/kebao/recalls.h"
 #include "clients/kebao/release.h"
 #include "clients/kebao/session.h"
 #include "clients/kebao/text.h"
@@ -35,6 +36,29 @@ say_held(const struct session *s, const struct library *l)
 		record_free(record);
 	}
 	return status;
+}
+
+/* Recalled releases that are here, visible or hidden. */
+static void
+say_recalls(const struct session *s, const struct library *l)
+{
+	struct library hidden = { NULL, 0 };
+	struct catalogue *c = NULL;
+
+	/* Whoever never reached a hub has nothing that could be recalled. */
+	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &c, NULL) == -1 ||
+	    library_load_hidden(s->home, &hidden, NULL) == -1) {
+		catalogue_close(c);
+		return;
+	}
+	for (size_t i = 0; i < catalogue_n_recalls(c); i++) {
+		const struct catalogue_recall *r = catalogue_recall(c, i);
+
+		if (library_has(l, &r->name) || library_has(&hidden, &r->name))
+			recalls_say_one(s->cli, r, false);
+	}
+	library_clear(&hidden);
+	catalogue_close(c);
 }
 
 /* What the hub offered at the last contact and is not held. */
@@ -88,6 +112,7 @@ cmd_list(struct cli *cli, int argc, char *const *argv)
 		status = cli_fail(cli, &e);
 	} else {
 		status = say_held(&s, &library);
+		say_recalls(&s, &library);
 		if (library.n_held == 0)
 			CLI_NOTE(cli, MSG_LIST_EMPTY);
 		if (status == STATUS_OK && all)

@@ -5,6 +5,7 @@
 #include "catalog/repo/record.h"
 #include "clients/kebao/catalogue.h"
 #include "clients/kebao/cmd.h"
+#include "clients/kebao/recalls.h"
 #include "clients/kebao/release.h"
 #include "clients/kebao/session.h"
 #include "clients/kebao/text.h"
@@ -34,9 +35,18 @@ say_minutes(const struct cli *cli, uint32_t minutes)
 	CLI_SAY(cli, MSG_SHOW_MINUTES, text_number(&n, minutes), lessons);
 }
 
+/* What is held and where; and whether its publisher has recalled it. */
+struct shown {
+	struct record *record; /* owned by show() */
+	bool is_held;
+	bool is_hidden;
+	const struct catalogue_recall *recall; /* lent by the catalogue; NULL: none */
+};
+
 static void
-say(const struct session *s, const struct record *r, bool is_held)
+say(const struct session *s, const struct shown *what)
 {
+	const struct record *r = what->record;
 	const struct cli *cli = s->cli;
 	struct library_name full = { .release = r->release };
 	char path[LIBRARY_PATH_SIZE], sha256[DIGEST_HEX_LEN + 1];
@@ -61,7 +71,11 @@ say(const struct session *s, const struct record *r, bool is_held)
 	digest_hex(sha256, &r->tar.sha256);
 	CLI_SAY(cli, MSG_SHOW_TAR, sha256);
 	library_path(path, LIBRARY_FILES, &full);
-	if (is_held)
+	if (what->recall != NULL)
+		recalls_say_one(cli, what->recall, false);
+	if (what->is_hidden)
+		library_path(path, LIBRARY_HIDDEN, &full);
+	if (what->is_held)
 		CLI_SAY(cli, MSG_SHOW_HELD, home_path(s->home), path);
 	else
 		CLI_SAY(cli, MSG_SHOW_NOT_HELD);
@@ -78,53 +92,71 @@ find_held(const struct library *l, const char *word)
 }
 
 static int
-find_offer(const struct session *s, const char *word, struct record **out, struct err *e)
+find_offer(const struct session *s, const struct catalogue *c, const char *word,
+    struct record **out, struct err *e)
 {
-	struct catalogue *c = NULL;
-	int rc = -1;
-
-	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &c, e) == -1)
-		return -1;
-	for (size_t i = 0; i < catalogue_n_offers(c) && *out == NULL; i++) {
+	for (size_t i = 0; i < catalogue_n_offers(c); i++) {
 		const struct catalogue_offer *offer = catalogue_offer(c, i);
 		const struct release_want want = {
 			.name = &offer->name, .trust = catalogue_trust(c), .target = offer->record,
 		};
 
-		if (!library_matches(word, &offer->name))
-			continue;
-		rc = release_record(s->home, NULL, &want, out, e);
-		goto out;
+		if (library_matches(word, &offer->name))
+			return release_record(s->home, NULL, &want, out, e);
 	}
-	(void)err_set(
+	return err_set(
 	    e, ERR_NOT_FOUND, "no course %s is held or was offered at the last check", word);
+}
+
+/* Held, else hidden, else on offer.  c may be NULL. */
+static int
+find(const struct session *s, const struct catalogue *c, const char *word, struct shown *out,
+    struct err *e)
+{
+	struct library library = { NULL, 0 }, hidden = { NULL, 0 };
+	const struct library_name *name;
+	int rc = -1;
+
+	if (library_load(s->home, &library, e) == -1 ||
+	    library_load_hidden(s->home, &hidden, e) == -1)
+		goto out;
+	name = find_held(&library, word);
+	if (name == NULL) {
+		name = find_held(&hidden, word);
+		out->is_hidden = name != NULL;
+	}
+	out->is_held = name != NULL;
+	if (name != NULL)
+		rc = release_held_record(s->home, name, &out->record, e);
+	else if (c != NULL)
+		rc = find_offer(s, c, word, &out->record, e);
+	else
+		(void)err_set(e, ERR_NOT_FOUND, "no course %s is held here", word);
+	if (rc == 0 && name != NULL && c != NULL)
+		out->recall = catalogue_find_recall(c, name);
 out:
-	catalogue_close(c);
+	library_clear(&library);
+	library_clear(&hidden);
 	return rc;
 }
 
 static enum status
 show(const struct session *s, const char *word)
 {
-	struct library library = { NULL, 0 };
-	const struct library_name *held = NULL;
-	struct record *record = NULL;
+	struct shown what = { .record = NULL };
+	struct catalogue *c = NULL;
 	struct err e = { 0 };
 	enum status status = STATUS_OK;
-	int rc = library_load(s->home, &library, &e);
 
-	if (rc == 0)
-		held = find_held(&library, word);
-	if (rc == 0 && held != NULL)
-		rc = release_held_record(s->home, held, &record, &e);
-	else if (rc == 0)
-		rc = find_offer(s, word, &record, &e);
-	if (rc == -1)
+	/* Without what was believed last, what is held can be shown all the same. */
+	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &c, NULL) == -1)
+		c = NULL;
+	if (find(s, c, word, &what, &e) == -1)
 		status = cli_fail(s->cli, &e);
 	else
-		say(s, record, held != NULL);
-	record_free(record);
-	library_clear(&library);
+		say(s, &what);
+	record_free(what.record);
+	catalogue_close(c);
 	return status;
 }
 

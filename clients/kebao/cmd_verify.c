@@ -20,6 +20,7 @@ struct verifying {
 	const struct session *s;
 	struct catalogue *catalogue; /* NULL: nothing was ever believed */
 	struct library library;
+	struct library hidden;
 	struct progress progress;
 	bool is_damaged; /* the release under way lacks something or has it otherwise */
 };
@@ -87,7 +88,7 @@ compare(struct verifying *v, const struct library_name *name, uint32_t *n_faults
 	struct index *ix = NULL;
 	int fd = -1, rc = -1;
 
-	library_path(path, LIBRARY_FILES, name);
+	library_path(path, library_has(&v->hidden, name) ? LIBRARY_HIDDEN : LIBRARY_FILES, name);
 	if (load_record(v, name, record, e) == -1 ||
 	    release_index(v->s->home, NULL, name, *record, &ix, e) == -1)
 		goto out;
@@ -230,6 +231,18 @@ verify_word(struct verifying *v, const char *word)
 		if (status != STATUS_OK)
 			worst = status;
 	}
+	/* Hidden ones are verified when they are named: they are here, if out of sight. */
+	for (size_t i = 0; word != NULL && i < v->hidden.n_held && worst != STATUS_INTERRUPTED;
+	     i++) {
+		enum status status;
+
+		if (!library_matches(word, &v->hidden.held[i]))
+			continue;
+		n++;
+		status = verify_release(v, &v->hidden.held[i]);
+		if (status != STATUS_OK)
+			worst = status;
+	}
 	if (n == 0 && word != NULL) {
 		CLI_WARN(v->s->cli, MSG_NOT_HELD, word);
 		return STATUS_NOT_FOUND;
@@ -245,7 +258,8 @@ run(struct verifying *v, const struct args_list *words)
 	enum status worst = STATUS_OK;
 	struct err e = { 0 };
 
-	if (library_load(v->s->home, &v->library, &e) == -1)
+	if (library_load(v->s->home, &v->library, &e) == -1 ||
+	    library_load_hidden(v->s->home, &v->hidden, &e) == -1)
 		return cli_fail(v->s->cli, &e);
 	/* Without it the records stand for themselves; with it the channel's signature does. */
 	if (catalogue_open(v->s->home, NULL, (int64_t)time(NULL), &v->catalogue, &e) == -1) {
@@ -280,6 +294,7 @@ cmd_verify(struct cli *cli, int argc, char *const *argv)
 	status = run(&v, &words);
 	catalogue_close(v.catalogue);
 	library_clear(&v.library);
+	library_clear(&v.hidden);
 	session_close(&s);
 	return status;
 }

@@ -30,8 +30,10 @@ is_wanted(const void *ctx, const struct library_name *name)
 	for (size_t i = 0; i < f->wanted->n; i++)
 		if (library_matches(f->wanted->words[i], name))
 			return true;
+	/* A course whose only copy is hidden is still one that is held here. */
 	return f->wanted->n == 0 &&
-	       library_newest(&f->library, name->channel, name->course) != NULL;
+	       (library_newest(&f->library, name->channel, name->course) != NULL ||
+	           library_newest(&f->hidden, name->channel, name->course) != NULL);
 }
 
 /* A word that means no course must not pass in silence. */
@@ -260,12 +262,37 @@ say_plan(const struct fetch *f)
 	return status;
 }
 
+/* What is held, once recalled releases are out of sight and others back. */
+static int
+load_libraries(struct fetch *f, struct err *e)
+{
+	struct text number;
+	size_t n;
+
+	f->recalls.is_aside = f->is_json;
+	if (!f->is_dry &&
+	    recalls_apply(f->s->cli, f->s->home, f->catalogue, &f->recalls, e) == -1)
+		return -1;
+	if (!f->is_dry && f->deletes) {
+		if (recalls_delete(f->s->home, f->catalogue, &n, e) == -1)
+			return -1;
+		CLI_NOTE(f->s->cli, MSG_RECALL_DELETED, text_number(&number, n));
+	}
+	if (library_load(f->s->home, &f->library, e) == -1 ||
+	    library_load_hidden(f->s->home, &f->hidden, e) == -1)
+		return -1;
+	if (f->is_dry)
+		recalls_say(f->s->cli, f->catalogue, &f->library, &f->hidden, &f->recalls);
+	return 0;
+}
+
 /* Catalogue, library and plan; status is that of words which mean nothing. */
 static int
 look(struct fetch *f, enum status *status, struct err *e)
 {
 	struct plan_want want = {
 		.home = f->s->home, .transfer = hub_transfer(f->s->hub), .library = &f->library,
+		.hidden = &f->hidden,
 		.settings = f->settings, .keeps_old = f->settings->keeps_old,
 		.is_wanted = is_wanted, .ctx = f,
 	};
@@ -273,8 +300,9 @@ look(struct fetch *f, enum status *status, struct err *e)
 	if (!f->is_dry && pace_check(f->pace, e) == -1)
 		return -1;
 	part_tidy(f->s->home, (int64_t)time(NULL));
-	if (library_tidy(f->s->home, e) == -1 || library_load(f->s->home, &f->library, e) == -1 ||
-	    catalogue_open(f->s->home, f->s->hub, (int64_t)time(NULL), &f->catalogue, e) == -1)
+	if (library_tidy(f->s->home, e) == -1 ||
+	    catalogue_open(f->s->home, f->s->hub, (int64_t)time(NULL), &f->catalogue, e) == -1 ||
+	    load_libraries(f, e) == -1)
 		return -1;
 	*status = check_words(f);
 	want.catalogue = f->catalogue;
@@ -288,12 +316,11 @@ look(struct fetch *f, enum status *status, struct err *e)
 static void
 say_end(const struct fetch *f)
 {
-	(void)plan_say_withdrawn(f->catalogue, &f->library, f->s->cli);
 	for (size_t i = 0; i < catalogue_n_withheld(f->catalogue); i++)
 		CLI_WARN(f->s->cli, MSG_WITHHELD, catalogue_withheld(f->catalogue, i));
-	if (f->is_json || f->n_fetched > 0)
+	if (f->is_json || f->n_fetched > 0 || f->recalls.n_recalled + f->recalls.n_undone > 0)
 		return;
-	if (f->library.n_held == 0 && f->wanted->n == 0 && !f->all)
+	if (f->library.n_held + f->hidden.n_held == 0 && f->wanted->n == 0 && !f->all)
 		CLI_NOTE(f->s->cli, MSG_FETCH_WHAT);
 	else
 		CLI_CHAT(f->s->cli, MSG_FETCH_NOTHING);
@@ -323,6 +350,7 @@ out:
 	catalogue_close(f->catalogue);
 	f->catalogue = NULL;
 	library_clear(&f->library);
+	library_clear(&f->hidden);
 	return status;
 }
 

@@ -16,6 +16,7 @@
 #include "clients/kebao/library.h"
 #include "clients/kebao/pace.h"
 #include "clients/kebao/plan.h"
+#include "clients/kebao/recalls.h"
 #include "clients/kebao/report.h"
 #include "clients/kebao/session.h"
 #include "clients/kebao/settings.h"
@@ -29,9 +30,12 @@ struct fetch {
 	bool is_dry;                    /* say the plan, change nothing */
 	bool is_json;                   /* ... or events */
 	bool is_low_space;
+	bool deletes;                   /* hidden copies of recalled releases */
 	/* Of the round. */
 	struct catalogue *catalogue;
 	struct library library;
+	struct library hidden;          /* recalled, out of sight */
+	struct recalls recalls;
 	struct plan plan;
 	struct report report;
 	struct err why;                 /* what ended the round; class ERR_NONE: it was told */

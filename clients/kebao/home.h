@@ -14,6 +14,7 @@
  *	floors.json                        release numbers a restored hub has lost (floors.h)
  *	channels.json                      channels this identity may see, as the hub last said
  *	library/<channel>/<course>/<N>/    the files of a release, verified
+ *	.withdrawn/<channel>/<course>/<N>/ the same of a recalled one, until that is undone
  *	meta/<channel>/<course>/<N>/       record.json, index; damaged (library_doubt())
  *	work/                              what is under way; may be removed when nothing runs
  *	lock                               one run at a time

@@ -21,6 +21,7 @@ static const struct cmd_verb verbs[] = {
 	{ "verify", cmd_verify, MSG_VERB_VERIFY },
 	{ "publish", cmd_publish, MSG_VERB_PUBLISH },
 	{ "sign", cmd_sign, MSG_VERB_SIGN },
+	{ "recall", cmd_recall, MSG_VERB_RECALL },
 	{ "key", cmd_key, MSG_VERB_KEY },
 	{ "dump", cmd_dump, MSG_VERB_DUMP },
 	{ "hub", cmd_hub, MSG_VERB_HUB },

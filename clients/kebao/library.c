@@ -37,6 +37,7 @@ library_path(char *out, enum library_place place, const struct library_name *nam
 {
 	static const char *const tops[] = {
 		[LIBRARY_FILES] = "library", [LIBRARY_META] = "meta", [LIBRARY_WORK] = "work",
+		[LIBRARY_HIDDEN] = ".withdrawn",
 	};
 
 	(void)snprintf(out, LIBRARY_PATH_SIZE, "%s/%s/%s/%u", tops[place], name->channel,
@@ -123,13 +124,13 @@ on_channel(void *ctx, int dirfd, const char *name, struct err *e)
 	return each_name(dirfd, name, on_course, s, e);
 }
 
-int
-library_load(const struct home *h, struct library *out, struct err *e)
+static int
+load(const struct home *h, const char *top, struct library *out, struct err *e)
 {
 	struct library found = { NULL, 0 };
 	struct scan s = { .out = &found };
 
-	if (each_name(home_dirfd(h), "library", on_channel, &s, e) == -1) {
+	if (each_name(home_dirfd(h), top, on_channel, &s, e) == -1) {
 		err_within(e, "%s", home_path(h));
 		library_clear(&found);
 		return -1;
@@ -168,6 +169,18 @@ library_drop_begun(const struct home *h, const struct library_name *name, struct
 
 	library_path(path, LIBRARY_WORK, name);
 	return file_remove_tree(home_dirfd(h), path, e);
+}
+
+int
+library_load(const struct home *h, struct library *out, struct err *e)
+{
+	return load(h, "library", out, e);
+}
+
+int
+library_load_hidden(const struct home *h, struct library *out, struct err *e)
+{
+	return load(h, ".withdrawn", out, e);
 }
 
 void
@@ -282,13 +295,14 @@ replace(const struct home *h, const char *from, const char *to, const struct lib
 	return file_remove_tree(home_dirfd(h), trash, e);
 }
 
-int
-library_reveal(const struct home *h, const struct library_name *name, struct err *e)
+static int
+move(const struct home *h, const struct library_name *name, enum library_place from_place,
+    enum library_place to_place, struct err *e)
 {
 	char from[LIBRARY_PATH_SIZE], to[LIBRARY_PATH_SIZE];
 
-	library_path(from, LIBRARY_WORK, name);
-	library_path(to, LIBRARY_FILES, name);
+	library_path(from, from_place, name);
+	library_path(to, to_place, name);
 	if (file_make_parents(home_dirfd(h), to, 0755, e) == -1)
 		return -1;
 	if (file_exists(home_dirfd(h), to))
@@ -297,17 +311,54 @@ library_reveal(const struct home *h, const struct library_name *name, struct err
 }
 
 int
-library_remove(const struct home *h, const struct library_name *name, struct err *e)
+library_reveal(const struct home *h, const struct library_name *name, struct err *e)
+{
+	return move(h, name, LIBRARY_WORK, LIBRARY_FILES, e);
+}
+
+int
+library_hide(const struct home *h, const struct library_name *name, struct err *e)
+{
+	char path[LIBRARY_PATH_SIZE];
+
+	/* One hidden before, of the same bytes: two are never needed. */
+	library_path(path, LIBRARY_HIDDEN, name);
+	if (file_remove_tree(home_dirfd(h), path, e) == -1)
+		return -1;
+	return move(h, name, LIBRARY_FILES, LIBRARY_HIDDEN, e);
+}
+
+int
+library_unhide(const struct home *h, const struct library_name *name, struct err *e)
+{
+	return move(h, name, LIBRARY_HIDDEN, LIBRARY_FILES, e);
+}
+
+static int
+remove_from(const struct home *h, enum library_place place, const struct library_name *name,
+    struct err *e)
 {
 	char from[LIBRARY_PATH_SIZE], trash[LIBRARY_PATH_SIZE];
 
-	library_path(from, LIBRARY_FILES, name);
+	library_path(from, place, name);
 	if (discard(h, from, name, trash, e) == -1)
 		return -1;
 	library_path(from, LIBRARY_META, name);
 	if (file_remove_tree(home_dirfd(h), from, e) == -1)
 		return -1;
 	return file_remove_tree(home_dirfd(h), trash, e);
+}
+
+int
+library_remove(const struct home *h, const struct library_name *name, struct err *e)
+{
+	return remove_from(h, LIBRARY_FILES, name, e);
+}
+
+int
+library_remove_hidden(const struct home *h, const struct library_name *name, struct err *e)
+{
+	return remove_from(h, LIBRARY_HIDDEN, name, e);
 }
 
 int

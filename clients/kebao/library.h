@@ -30,6 +30,9 @@ struct library {
 /* Names that are none of ours are passed over.  The caller calls library_clear(). */
 int library_load(const struct home *h, struct library *out, struct err *e)
     __attribute__((warn_unused_result));
+/* The same for the hidden ones. */
+int library_load_hidden(const struct home *h, struct library *out, struct err *e)
+    __attribute__((warn_unused_result));
 void library_clear(struct library *l);
 
 /*
@@ -51,7 +54,8 @@ bool library_has_channel(const struct library *l, const char *channel);
 
 /* "library/gd.ip/trademark/2" and its like below the home; out has LIBRARY_PATH_SIZE bytes. */
 #define LIBRARY_PATH_SIZE (2 * IDS_SIZE + 48)
-enum library_place { LIBRARY_FILES, LIBRARY_META, LIBRARY_WORK };
+/* LIBRARY_HIDDEN: recalled releases, out of sight. */
+enum library_place { LIBRARY_FILES, LIBRARY_META, LIBRARY_WORK, LIBRARY_HIDDEN };
 void library_path(char *out, enum library_place place, const struct library_name *name);
 
 /*
@@ -69,8 +73,20 @@ bool library_is_doubted(const struct home *h, const struct library_name *name);
 int library_reveal(const struct home *h, const struct library_name *name, struct err *e)
     __attribute__((warn_unused_result));
 
+/*
+ * A recalled release goes where nobody looks, or comes back: one rename, then durable.  Its
+ * record and index stay in meta/.
+ */
+int library_hide(const struct home *h, const struct library_name *name, struct err *e)
+    __attribute__((warn_unused_result));
+int library_unhide(const struct home *h, const struct library_name *name, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* Take a release out of sight at once, then remove it with its meta. */
 int library_remove(const struct home *h, const struct library_name *name, struct err *e)
+    __attribute__((warn_unused_result));
+/* The same for a hidden one; only when the person wants it. */
+int library_remove_hidden(const struct home *h, const struct library_name *name, struct err *e)
     __attribute__((warn_unused_result));
 
 /* Remove what interrupted removals left.  Called with the lock held. */

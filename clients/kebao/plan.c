@@ -68,13 +68,15 @@ int
 plan_make(const struct plan_want *want, struct plan *out, struct err *e)
 {
 	size_t n = catalogue_n_offers(want->catalogue);
-	struct plan p = { .courses = calloc(n + 1, sizeof(*p.courses)) };
+	struct plan p = { .courses = calloc(n + 1, sizeof(*p.courses)),
+		.library = want->library, .hidden = want->hidden };
 	int rc = p.courses == NULL ? err_nomem(e) : 0;
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		const struct catalogue_offer *offer = catalogue_offer(want->catalogue, i);
 
 		if (library_has(want->library, &offer->name) ||
+		    library_has(want->hidden, &offer->name) ||
 		    catalogue_is_behind(want->catalogue, want->library, &offer->name) ||
 		    (want->is_wanted != NULL && !want->is_wanted(want->ctx, &offer->name)))
 			continue;

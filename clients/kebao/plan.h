@@ -39,6 +39,7 @@ struct plan {
 	uint64_t bytes_per_second;   /* as last measured; 0: never */
 	uint64_t budget_bytes;       /* of the month; 0: none */
 	uint64_t used_bytes;         /* of it */
+	const struct library *library, *hidden; /* borrowed, as they were wanted */
 };
 
 /* Which courses, and how. */
@@ -47,6 +48,7 @@ struct plan_want {
 	struct transfer *transfer;
 	const struct catalogue *catalogue;
 	const struct library *library;
+	const struct library *hidden;     /* recalled releases: one that is live again is here */
 	const struct settings *settings;
 	bool keeps_old;
 	bool (*is_wanted)(const void *ctx, const struct library_name *name); /* NULL: all */
@@ -71,9 +73,5 @@ void plan_sort_by_need(struct plan *p);
 void plan_say(const struct plan *p, const struct cli *cli);
 int plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, struct err *e)
     __attribute__((warn_unused_result));
-
-/* Releases held here that their channels have withdrawn, for people; how many. */
-size_t plan_say_withdrawn(const struct catalogue *c, const struct library *l,
-    const struct cli *cli);
 
 #endif

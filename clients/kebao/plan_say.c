@@ -6,6 +6,7 @@
 #include "catalog/json/json.h"
 #include "catalog/repo/record.h"
 #include "clients/kebao/plan.h"
+#include "clients/kebao/recalls.h"
 #include "clients/kebao/text.h"
 
 static void
@@ -99,6 +100,40 @@ put_course(struct json_at at, const struct plan_course *c)
 	json_put_int(at, "freed_bytes", (int64_t)cost->freed_bytes);
 }
 
+static void
+put_name(struct json_at item, const struct library_name *name)
+{
+	json_put_text(item, "channel", name->channel);
+	json_put_text(item, "course", name->course);
+	json_put_int(item, "release", name->release);
+}
+
+/* Recalled releases that are visible here, and hidden ones that are live again. */
+static void
+put_recalls(struct json_at top, const struct plan *p, const struct catalogue *c)
+{
+	struct json_at recalled = json_put_array(top, "withdrawn");
+	struct json_at undone = json_put_array(top, "undone");
+
+	for (size_t i = 0; i < p->library->n_held; i++) {
+		const struct catalogue_recall *r = catalogue_find_recall(c, &p->library->held[i]);
+		struct json_at item;
+
+		if (r == NULL)
+			continue;
+		item = json_add_object(recalled);
+		put_name(item, &r->name);
+		json_put_text(item, "reason", r->what.reason);
+		if (r->what.date != 0)
+			json_put_utc(item, "date", r->what.date);
+		if (r->what.successor != 0)
+			json_put_int(item, "successor", r->what.successor);
+	}
+	for (size_t i = 0; i < p->hidden->n_held; i++)
+		if (recalls_is_undone(c, &p->hidden->held[i]))
+			put_name(json_add_object(undone), &p->hidden->held[i]);
+}
+
 int
 plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, struct err *e)
 {
@@ -112,6 +147,7 @@ plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, st
 		put_course(json_add_object(list), &p->courses[i]);
 	for (size_t i = 0; i < catalogue_n_withheld(c); i++)
 		json_add_text(gone, catalogue_withheld(c, i));
+	put_recalls(top, p, c);
 	json_put_int(top, "fetch_bytes", (int64_t)p->fetch_bytes);
 	json_put_int(top, "need_bytes", (int64_t)p->need_bytes);
 	json_put_int(top, "peak_bytes", (int64_t)p->peak_bytes);
@@ -127,31 +163,4 @@ plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, st
 	rc = canon_write(top, out, e);
 	json_free(doc);
 	return rc;
-}
-
-/* --- withdrawn --- */
-
-size_t
-plan_say_withdrawn(const struct catalogue *c, const struct library *l, const struct cli *cli)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->n_held; i++) {
-		const struct meta_target *target = catalogue_find(c, &l->held[i]);
-		struct json_at why;
-		const char *reason;
-		struct text release;
-
-		if (target == NULL)
-			continue;
-		why = json_member(target->custom, "withdrawn");
-		if (!json_is(why))
-			continue;
-		if (json_get_text(why, "reason", &reason, NULL) == -1)
-			reason = "";
-		CLI_WARN(cli, MSG_PLAN_WITHDRAWN, l->held[i].channel, l->held[i].course,
-		    text_number(&release, l->held[i].release), reason);
-		n++;
-	}
-	return n;
 }

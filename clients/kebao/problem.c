@@ -14,8 +14,9 @@ class_of_status(int status)
 	case 403:
 		return ERR_DENIED;
 	case 404:
-	case 410:
 		return ERR_NOT_FOUND;
+	case 410:
+		return ERR_WITHDRAWN;
 	case 409:
 		return ERR_CONFLICT;
 	case 422:

@@ -89,7 +89,7 @@ number(struct run *r, struct err *e)
 	if (floors_get(r->p->home, r->p->channel, record->course, &floor, e) == -1)
 		return -1;
 	record->release = (name.release > floor ? name.release : floor) + 1;
-	if (target == NULL || r->p->is_forced)
+	if (target == NULL || r->p->is_forced || withdrawn_is(target->custom))
 		return 0;
 	(void)snprintf(name.channel, sizeof(name.channel), "%s", r->p->channel);
 	memcpy(name.course, record->course, sizeof(name.course));
@@ -283,12 +283,15 @@ switch_over(struct run *r, struct err *e)
 	const struct channel_release release = {
 		.record = r->p->record, .record_bytes = &r->record, .now = (int64_t)time(NULL),
 	};
-	struct buf role = BUF_INIT;
+	struct role *next = NULL;
+	struct buf file = BUF_INIT;
 	int rc = -1;
 
-	if (channel_next(&r->channel, &release, r->p->keys, r->p->n_keys, &role, e) == 0)
-		rc = draft_publish(r->p->hub, r->draft, &role, e);
-	buf_clear(&role);
+	if (channel_next_release(&r->channel, &release, &next, e) == 0 &&
+	    channel_sign(&r->channel, next, r->p->keys, r->p->n_keys, &file, e) == 0)
+		rc = draft_publish(r->p->hub, r->draft, &file, e);
+	role_free(next);
+	buf_clear(&file);
 	return rc;
 }
 

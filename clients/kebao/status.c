@@ -27,6 +27,8 @@ status_of(const struct err *e)
 		return STATUS_CONFLICT;
 	case ERR_WITHHELD:
 		return STATUS_WITHHELD;
+	case ERR_WITHDRAWN:
+		return STATUS_WITHDRAWN;
 	case ERR_BUSY:
 		return STATUS_BUSY;
 	case ERR_NETWORK:

@@ -23,6 +23,8 @@ enum status {
 	STATUS_WITHHELD = 11, /* a channel held before is not served any more; copies are kept */
 	STATUS_BUSY = 12,     /* another run works in the same home, or the hub is busy */
 	STATUS_NOT_NOW = 13,  /* paused, outside of the hours, or the month's budget is used up */
+	/* check: a release held here was recalled; fetch hides it.  Others: it is not to be had. */
+	STATUS_WITHDRAWN = 14,
 	STATUS_INTERRUPTED = 130 /* SIGINT or SIGTERM; the next run goes on from here */
 };
 

@@ -26,6 +26,15 @@ put_release(struct json_at at, const struct state_release *r)
 	json_put_int(at, "published_at", r->published_at);
 }
 
+static void
+put_live(struct json_at top, const struct journal *j)
+{
+	struct json_at list = json_put_array(top, "live");
+
+	for (size_t i = 0; i < j->n_live; i++)
+		json_add_int(list, j->live[i]);
+}
+
 int
 journal_encode(const struct journal *j, struct buf *out, struct err *e)
 {
@@ -54,9 +63,15 @@ journal_encode(const struct journal *j, struct buf *out, struct err *e)
 		json_put_text(top, "draft", j->draft_id);
 		json_put_int(top, "role_version", j->role_version);
 		json_put_digest(top, "role_hash", &j->role_hash);
-		at = json_put_array(top, "live");
-		for (size_t i = 0; i < j->n_live; i++)
-			json_add_int(at, j->live[i]);
+		put_live(top, j);
+	}
+	if (j->is_recall) {
+		at = json_put_object(top, "recall");
+		json_put_text(at, "channel", j->release.channel);
+		json_put_text(at, "course", j->release.course);
+		json_put_int(at, "number", j->release.number);
+		json_put_bool(at, "undo", j->is_undo);
+		put_live(top, j);
 	}
 	rc = json_check(doc, e);
 	if (rc == 0)
@@ -127,6 +142,21 @@ get_live(struct json_at top, struct journal *j, struct err *e)
 }
 
 static int
+get_recall(struct json_at top, struct json_at at, struct journal *j, struct err *e)
+{
+	int64_t number;
+
+	if (get_id(at, "channel", j->release.channel, e) == -1 ||
+	    get_id(at, "course", j->release.course, e) == -1 ||
+	    json_get_int_in(at, "number", 1, LIMIT_RELEASE_NUMBER, &number, e) == -1 ||
+	    json_get_bool(at, "undo", &j->is_undo, e) == -1)
+		return -1;
+	j->is_recall = true;
+	j->release.number = (uint32_t)number;
+	return get_live(top, j, e);
+}
+
+static int
 get_files(struct json_at top, struct journal *j, struct err *e)
 {
 	struct json_at list;
@@ -175,7 +205,11 @@ get_all(struct json_at top, struct journal *j, struct err *e)
 		    JOURNAL_FORMAT);
 	if (get_files(top, j, e) == -1 || get_note(top, &j->note, e) == -1 ||
 	    json_find_text(top, "ended", &j->ended, e) == -1 ||
-	    json_find_object(top, "release", &at, e) == -1)
+	    json_find_object(top, "recall", &at, e) == -1)
+		return -1;
+	if (json_is(at))
+		return get_recall(top, at, j, e);
+	if (json_find_object(top, "release", &at, e) == -1)
 		return -1;
 	if (!json_is(at))
 		return 0;

@@ -30,7 +30,7 @@ struct journal_file {
 struct journal {
 	struct journal_file files[JOURNAL_FILES];
 	size_t n_files;
-	bool is_release;              /* the rest of the members count, too */
+	bool is_release;              /* what follows, down to n_live, counts */
 	struct state_release release;
 	const char *draft_id;         /* lent */
 	int64_t role_version;
@@ -38,6 +38,8 @@ struct journal {
 	uint32_t live[LIMIT_LIVE_RELEASES];
 	size_t n_live;
 	const char *ended;            /* lent; a channel whose releases end; NULL: none */
+	/* Or: a recall, with release's channel, course and number, and live. */
+	bool is_recall, is_undo;
 	struct audit_note note;       /* texts lent */
 	struct json *doc;             /* owned: what a parsed journal lends from; else NULL */
 };

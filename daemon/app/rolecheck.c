@@ -2,6 +2,7 @@
 #include "daemon/app/rolecheck.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,7 @@ is_same(struct json_at a, struct json_at b, bool *same, struct err *e)
 static bool
 is_withdrawn(struct json_at t)
 {
-	return json_is(json_member(json_member(t, "custom"), "withdrawn"));
+	return withdrawn_is(json_member(t, "custom"));
 }
 
 static int
@@ -328,6 +329,218 @@ rolecheck_renew(const struct rolecheck_role *old, const struct rolecheck_role *n
 	rc = check_renewal(&o, &n, ends, e);
 	if (rc == 0)
 		*version = n.version;
+	role_clear(&o);
+	role_clear(&n);
+	return rc;
+}
+
+/* ---- recall ---- */
+
+/* The target without its mark, canonical: whether that is all that differs. */
+static int
+add_unmarked(struct json_at t, struct buf *out, struct err *e)
+{
+	struct json *doc = json_new();
+	struct json_at copy = json_put_copy(json_top(doc), "target", t);
+	struct json_at custom = json_member(copy, "custom");
+	int rc;
+
+	json_drop(custom, "withdrawn");
+	if (json_count(custom) == 0)
+		json_drop(copy, "custom");
+	rc = json_check(doc, e);
+	if (rc == 0)
+		rc = canon_signed(copy, out, e);
+	json_free(doc);
+	return rc;
+}
+
+static int
+check_mark(struct json_at was, struct json_at is, struct rolecheck_recall *out, struct err *e)
+{
+	struct buf x = BUF_INIT, y = BUF_INIT;
+	struct withdrawn w = { .date = 0 };
+	int rc = -1;
+
+	if (is_withdrawn(was) == is_withdrawn(is)) {
+		(void)err_set(e, ERR_BAD_INPUT,
+		    "the target %s was changed; only a recall may change one", json_key(was));
+		goto out;
+	}
+	out->is_undo = is_withdrawn(was);
+	if (!out->is_undo && withdrawn_parse(json_member(is, "custom"), &w, e) == -1)
+		goto out;
+	if (add_unmarked(was, &x, e) == -1 || add_unmarked(is, &y, e) == -1)
+		goto out;
+	if (buf_len(&x) != buf_len(&y) || memcmp(buf_data(&x), buf_data(&y), buf_len(&x)) != 0) {
+		(void)err_set(e, ERR_BAD_INPUT,
+		    "a recall changes nothing of the target %s but custom.withdrawn",
+		    json_key(was));
+		goto out;
+	}
+	memcpy(out->reason, w.reason, sizeof(out->reason));
+	rc = 0;
+out:
+	buf_clear(&x);
+	buf_clear(&y);
+	return rc;
+}
+
+/* Find the one record that changed.  Bundles are looked at when its course is known. */
+static int
+find_mark(const struct role *old, const struct role *new, struct rolecheck_recall *out,
+    struct err *e)
+{
+	out->release = 0;
+	for (struct json_at t = json_first(old->targets); json_is(t); t = json_next(t)) {
+		struct json_at other = target(new, json_key(t));
+		struct objpath p;
+		bool same;
+
+		if (objpath_parse_target(&p, json_key(t), e) == -1)
+			return -1;
+		if (p.kind != OBJPATH_RECORD || !json_is(other))
+			continue;
+		if (is_same(t, other, &same, e) == -1)
+			return -1;
+		if (same)
+			continue;
+		if (out->release != 0)
+			return err_set(e, ERR_BAD_INPUT,
+			    "a role recalls one release at a time, and %s changed as well",
+			    json_key(t));
+		if (check_mark(t, other, out, e) == -1)
+			return -1;
+		memcpy(out->course, p.course, sizeof(out->course));
+		out->release = p.release;
+	}
+	if (out->release == 0)
+		return err_set(e, ERR_BAD_INPUT,
+		    "this role is neither a renewal nor a recall: publish releases as drafts");
+	return 0;
+}
+
+/* Everything that find_mark() did not look at. */
+static int
+check_rest(const struct role *old, const struct role *new, const char *channel,
+    const struct rolecheck_recall *r, const struct numbers *now, struct err *e)
+{
+	struct state_release about = { .number = r->release };
+
+	(void)snprintf(about.channel, sizeof(about.channel), "%s", channel); /* an id fits */
+	memcpy(about.course, r->course, sizeof(about.course));
+	for (struct json_at t = json_first(old->targets); json_is(t); t = json_next(t)) {
+		struct json_at other = target(new, json_key(t));
+		struct objpath p;
+		bool same;
+
+		if (objpath_parse_target(&p, json_key(t), e) == -1)
+			return -1;
+		if (!json_is(other)) {
+			if (may_drop(t, &about, now, e) == -1)
+				return -1;
+			continue;
+		}
+		if (p.kind != OBJPATH_BUNDLE)
+			continue;
+		if (is_same(t, other, &same, e) == -1)
+			return -1;
+		if (!same)
+			return err_set(e, ERR_BAD_INPUT, "the target %s was changed", json_key(t));
+	}
+	for (struct json_at t = json_first(new->targets); json_is(t); t = json_next(t)) {
+		struct objpath p;
+
+		if (objpath_parse_target(&p, json_key(t), e) == -1)
+			return -1;
+		if (!json_is(target(old, json_key(t))) &&
+		    (p.kind != OBJPATH_BUNDLE || strcmp(p.course, r->course) != 0))
+			return err_set(e, ERR_BAD_INPUT, "the target %s is new", json_key(t));
+		if (p.kind == OBJPATH_BUNDLE && strcmp(p.course, r->course) == 0 &&
+		    p.release != r->bundle)
+			return err_set(e, ERR_BAD_INPUT,
+			    "the target %s must go: only the newest live release has a bundle",
+			    json_key(t));
+	}
+	return 0;
+}
+
+static int
+read_bundle(const struct role *new, const char *channel, struct rolecheck_recall *r,
+    struct err *e)
+{
+	struct objpath p = { .kind = OBJPATH_BUNDLE, .release = r->bundle };
+	char name[OBJPATH_SIZE];
+	struct json_at t, hashes;
+	int64_t length;
+
+	if (r->bundle == 0)
+		return 0;
+	(void)snprintf(p.channel, sizeof(p.channel), "%s", channel); /* an id fits */
+	memcpy(p.course, r->course, sizeof(p.course));
+	objpath_build_target(name, &p);
+	t = target(new, name);
+	if (!json_is(t))
+		return err_set(e, ERR_BAD_INPUT,
+		    "the role lacks the target %s: the newest live release has a bundle", name);
+	if (json_get_int_in(t, "length", 0, JSON_INT_MAX, &length, e) == -1 ||
+	    json_get_object(t, "hashes", &hashes, e) == -1 ||
+	    json_get_digest(hashes, "sha256", &r->bundle_sha256, e) == -1)
+		return -1;
+	r->bundle_len = (uint64_t)length;
+	return 0;
+}
+
+static int
+check_recall(const struct role *old, const struct role *new, const char *channel,
+    struct rolecheck_recall *out, struct err *e)
+{
+	struct state_release about = { .number = 0 };
+	struct numbers now = { 0 };
+	int rc = -1;
+
+	if (check_version(old, new, e) == -1 || find_mark(old, new, out, e) == -1)
+		return -1;
+	(void)snprintf(about.channel, sizeof(about.channel), "%s", channel); /* an id fits */
+	memcpy(about.course, out->course, sizeof(about.course));
+	if (collect(new, &about, &now, e) == -1)
+		return -1;
+	if (now.n_live > LIMIT_LIVE_RELEASES) {
+		(void)err_set(e, ERR_BAD_INPUT, "the role has %zu live releases of %s, %u may stay",
+		    now.n_live, out->course, (unsigned)LIMIT_LIVE_RELEASES);
+		goto out;
+	}
+	out->version = new->version;
+	out->bundle = now.n_live > 0 ? now.live[now.n_live - 1] : 0;
+	out->n_live = now.n_live;
+	memcpy(out->live, now.live, now.n_live * sizeof(*now.live));
+	if (check_rest(old, new, channel, out, &now, e) == -1)
+		goto out;
+	rc = read_bundle(new, channel, out, e);
+out:
+	free(now.live);
+	return rc;
+}
+
+int
+rolecheck_recall(const struct rolecheck_role *old, const struct rolecheck_role *new,
+    const char *channel, struct rolecheck_recall *out, struct err *e)
+{
+	struct role o, n;
+	int rc = -1;
+
+	memset(out, 0, sizeof(*out));
+	if (role_parse(&o, old, "the channel's present role", e) == -1)
+		return -1;
+	if (role_parse(&n, new, "the channel's role", e) == -1) {
+		role_clear(&o);
+		return -1;
+	}
+	if (o.doc == NULL)
+		(void)err_set(e, ERR_BAD_INPUT, "the channel has no release that could be "
+		    "recalled");
+	else
+		rc = check_recall(&o, &n, channel, out, e);
 	role_clear(&o);
 	role_clear(&n);
 	return rc;

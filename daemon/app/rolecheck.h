@@ -14,6 +14,7 @@
 #include "catalog/base/digest.h"
 #include "catalog/base/err.h"
 #include "catalog/base/limits.h"
+#include "catalog/repo/withdrawn.h"
 
 struct state_release;
 
@@ -50,5 +51,31 @@ int rolecheck_publish(const struct rolecheck_role *old, const struct rolecheck_r
  */
 int rolecheck_renew(const struct rolecheck_role *old, const struct rolecheck_role *new,
     int64_t *version, bool *ends, struct err *e) __attribute__((warn_unused_result));
+
+/* What a role does that recalls a release, or takes that back. */
+struct rolecheck_recall {
+	int64_t version;
+	char course[LIMIT_ID_BYTES + 1];
+	uint32_t release;
+	bool is_undo;
+	char reason[WITHDRAWN_REASON_BYTES + 1]; /* "" for an undo */
+	/* The course's bundle afterwards: of the newest live release; 0: none is live. */
+	uint32_t bundle;
+	uint64_t bundle_len;
+	struct digest bundle_sha256;
+	uint32_t live[LIMIT_LIVE_RELEASES];
+	size_t n_live;
+};
+
+/*
+ * Whether new may follow old: version old's + 1, exactly one record target has a
+ * well-formed custom.withdrawn more (or lost its own), its course has one bundle, of the
+ * newest live release, or none where none is live; every other target is there
+ * unchanged, except a live record that an undone one pushes out, the oldest.  Whether the
+ * bundle is what its release says is for the caller to compare.  -1: as rolecheck_publish().
+ */
+int rolecheck_recall(const struct rolecheck_role *old, const struct rolecheck_role *new,
+    const char *channel, struct rolecheck_recall *out, struct err *e)
+    __attribute__((warn_unused_result));
 
 #endif

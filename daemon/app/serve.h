@@ -29,7 +29,7 @@ bool serve_repository_hot(struct exchange *x); /* quick: see struct route */
 /* serve_bundle.c */
 int serve_bundle(struct exchange *x, struct err *e);
 int serve_bundle_tar(struct exchange *x, const struct objpath *p, struct err *e);
-/* A release that may be had; else ERR_NOT_FOUND in the words of access_absent(). */
+/* A release that may be had; else ERR_WITHDRAWN (recalled), or ERR_NOT_FOUND as access_absent(). */
 int serve_find_release(struct app *app, const char *channel, const char *course, uint32_t number,
     struct state_release *out, struct err *e);
 /* Reply with the view, which is taken. */
@@ -40,6 +40,8 @@ int serve_view(struct exchange *x, struct view *v, const char *content_type, con
 int serve_file(struct exchange *x, struct err *e);
 int serve_file_capability(struct exchange *x, struct err *e);
 int serve_capability(struct exchange *x, struct err *e); /* gives one */
+/* Say that a release was recalled, to one who may see its channel: 410.  Returns -1. */
+int serve_withdrawn(const struct state_release *r, struct err *e);
 
 /* serve_hub.c: what everybody may ask */
 int serve_hub(struct exchange *x, struct err *e);

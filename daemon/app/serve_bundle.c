@@ -17,11 +17,20 @@ is_public(const struct exchange *x, const char *channel)
 }
 
 int
+serve_withdrawn(const struct state_release *r, struct err *e)
+{
+	return err_set(e, ERR_WITHDRAWN, "%s/%s release %u was withdrawn by its publisher",
+	    r->channel, r->course, (unsigned)r->number);
+}
+
+int
 serve_find_release(struct app *app, const char *channel, const char *course, uint32_t number,
     struct state_release *out, struct err *e)
 {
 	if (state_releases_get(app->state, channel, course, number, out, e) == -1)
 		return e->class == ERR_NOT_FOUND ? access_absent(e) : -1;
+	if (out->withdrawn_at != 0)
+		return serve_withdrawn(out, e);
 	return out->is_live ? 0 : access_absent(e);
 }
 

@@ -8,6 +8,7 @@
 #include "catalog/json/json.h"
 #include "daemon/app/respond.h"
 #include "daemon/app/context.h"
+#include "daemon/app/layouts.h"
 #include "daemon/app/patcher.h"
 #include "daemon/app/rolecheck.h"
 #include "daemon/app/serve.h"
@@ -152,6 +153,68 @@ may_replace(struct exchange *x, const char *role, struct err *e)
 	return access_renew(context_client(x), role, e);
 }
 
+/* The bundle the role names is that of the release, and an undone one's bytes are still here. */
+static int
+check_recalled(struct app *app, const char *channel, const struct rolecheck_recall *r,
+    struct err *e)
+{
+	struct state_release release;
+	struct layout *l;
+
+	if (r->bundle != 0) {
+		if (state_releases_get(app->state, channel, r->course, r->bundle, &release,
+		    e) == -1)
+			return -1;
+		if (release.tar_len != r->bundle_len ||
+		    !digest_equal(&release.tar, &r->bundle_sha256))
+			return err_set(e, ERR_BAD_INPUT,
+			    "the bundle target of %s/%s/%u is not what was published", channel,
+			    r->course, (unsigned)r->bundle);
+	}
+	if (state_releases_get(app->state, channel, r->course, r->release, &release, e) == -1)
+		return -1;
+	if (!r->is_undo)
+		return 0;
+	if (layouts_take(app->layouts, channel, &release.index, NULL, &l, e) == -1) {
+		if (e->class == ERR_NOT_FOUND)
+			(void)err_set(e, ERR_CONFLICT,
+			    "the bytes of %s/%s/%u were purged: publish it anew", channel,
+			    r->course, (unsigned)r->release);
+		return -1;
+	}
+	layouts_give_back(app->layouts, l);
+	return 0;
+}
+
+/* Within one's turn: a new version of a channel's role without a draft. */
+static int
+recall(struct exchange *x, const char *channel, const struct rolecheck_role *old,
+    int64_t *version, struct err *e)
+{
+	struct rolecheck_role new = body_role(x);
+	char object[2 * LIMIT_ID_BYTES + 16], actor[CONTEXT_ACTOR_SIZE];
+	struct rolecheck_recall r;
+	struct state_releases_recall what = { .channel = channel };
+	struct audit_note note;
+	struct switchover_change change = { .role = channel, .bytes = buf_text(&x->body),
+		.len = buf_len(&x->body), .recall = &what, .note = &note };
+
+	if (rolecheck_recall(old, &new, channel, &r, e) == -1 ||
+	    check_recalled(context_app(x), channel, &r, e) == -1)
+		return -1;
+	(void)snprintf(object, sizeof(object), "%s/%s/%u", channel, r.course, (unsigned)r.release);
+	note = context_note(x, actor, r.is_undo ? "recall-undo" : "recall", object, r.reason);
+	what.course = r.course;
+	what.number = r.release;
+	what.is_undo = r.is_undo;
+	change.live = r.live;
+	change.n_live = r.n_live;
+	if (switchover_commit(context_app(x)->switchover, &change, version, e) == -1)
+		return -1;
+	log_switch(x, channel, object, *version);
+	return 0;
+}
+
 /* Within one's turn. */
 static int
 replace_role(struct exchange *x, const char *role, int64_t *version, struct err *e)
@@ -162,8 +225,9 @@ replace_role(struct exchange *x, const char *role, int64_t *version, struct err 
 	struct audit_note note = context_note(x, actor, "role", role, "");
 	struct switchover_change change = { .role = role, .bytes = buf_text(&x->body),
 		.len = buf_len(&x->body), .note = &note };
-	struct buf present = BUF_INIT;
+	struct err why = { 0 };
 	int64_t renewed;
+	struct buf present = BUF_INIT;
 	int rc = -1;
 
 	if (switchover_current(sw, role, &present, version, e) == -1)
@@ -175,8 +239,12 @@ replace_role(struct exchange *x, const char *role, int64_t *version, struct err 
 		goto out;
 	}
 	if (strcmp(role, "root") != 0 && strcmp(role, "targets") != 0 &&
-	    rolecheck_renew(&old, &new, &renewed, &change.ends, e) == -1)
+	    rolecheck_renew(&old, &new, &renewed, &change.ends, &why) == -1) {
+		rc = why.class == ERR_BAD_INPUT && old.len != 0
+		    ? recall(x, role, &old, version, e)
+		    : err_set(e, why.class, "%s", why.text);
 		goto out;
+	}
 	rc = switchover_commit(sw, &change, version, e);
 	if (rc == 0)
 		log_switch(x, role, role, *version);

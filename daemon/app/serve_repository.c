@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The repository byte for byte, PROTOCOL.md section 2. */
+#include "catalog/hub/state_releases.h"
 #include "catalog/repo/objpath.h"
 #include "daemon/app/context.h"
 #include "daemon/app/hot.h"
@@ -83,6 +84,20 @@ serve_repository_hot(struct exchange *x)
 	return true;
 }
 
+/* What is not there: the hint of a recalled release has gone, and that may be told. */
+static int
+absent(struct exchange *x, const struct objpath *p, struct err *e)
+{
+	struct state_release r;
+
+	if (p->kind == OBJPATH_HINT &&
+	    state_releases_get(context_app(x)->state, p->channel, p->course, p->release, &r,
+	        NULL) == 0 &&
+	    r.withdrawn_at != 0)
+		return serve_withdrawn(&r, e);
+	return access_absent(e);
+}
+
 int
 serve_repository(struct exchange *x, struct err *e)
 {
@@ -96,6 +111,6 @@ serve_repository(struct exchange *x, struct err *e)
 	if (p.kind == OBJPATH_BUNDLE)
 		return serve_bundle_tar(x, &p, e);
 	if (hot_open(context_app(x)->hot, x->path + 1, &p, &o, e) == -1)
-		return e->class == ERR_NOT_FOUND ? access_absent(e) : -1;
+		return e->class == ERR_NOT_FOUND ? absent(x, &p, e) : -1;
 	return send_object(x, o, e);
 }

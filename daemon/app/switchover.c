@@ -75,6 +75,27 @@ write_file(struct switchover *sw, const struct journal_file *f, struct err *e)
 	return store_put(sw->parts.store, f->name, f->text, f->len, e);
 }
 
+static int
+carry_out_recall(struct switchover *sw, const struct journal *j, struct err *e)
+{
+	const struct state_releases_recall recall = { .channel = j->release.channel,
+		.course = j->release.course, .number = j->release.number, .is_undo = j->is_undo };
+	const struct state_releases_switch change = { .live = j->live, .n_live = j->n_live };
+	char name[OBJPATH_SIZE];
+	struct state_release r;
+
+	/* Nobody is helped to the frames of a recalled release; an undo makes the hint anew. */
+	objpath_hint(name, recall.channel, recall.course, recall.number);
+	if (!j->is_undo && store_remove(sw->parts.store, name, e) == -1)
+		return -1;
+	if (j->is_undo &&
+	    (state_releases_get(sw->parts.state, recall.channel, recall.course, recall.number, &r,
+	         e) == -1 ||
+	        write_hint(sw, &r, e) == -1))
+		return -1;
+	return state_releases_recall(sw->parts.state, &recall, &change, &j->note, e);
+}
+
 /* Carry a journal out, from whatever point on; every step may be repeated. */
 static int
 carry_out(struct switchover *sw, const struct journal *j, struct err *e)
@@ -94,6 +115,9 @@ carry_out(struct switchover *sw, const struct journal *j, struct err *e)
 			return -1;
 	} else if (j->ended != NULL) {
 		if (state_releases_end(sw->parts.state, j->ended, &j->note, e) == -1)
+			return -1;
+	} else if (j->is_recall) {
+		if (carry_out_recall(sw, j, e) == -1)
 			return -1;
 	} else if (state_audit_add(sw->parts.state, &j->note, e) == -1)
 		return -1;
@@ -294,9 +318,18 @@ switchover_commit(struct switchover *sw, const struct switchover_change *change,
 		j.draft_id = change->draft_id;
 		j.role_version = s.role_version;
 		digest_of(&j.role_hash, change->bytes, change->len);
-		memcpy(j.live, change->live, change->n_live * sizeof(j.live[0]));
-		j.n_live = change->n_live;
+	} else if (change->recall != NULL) {
+		j.is_recall = true;
+		j.is_undo = change->recall->is_undo;
+		j.release.number = change->recall->number;
+		(void)snprintf(j.release.channel, sizeof(j.release.channel), "%s",
+		    change->recall->channel); /* ids fit */
+		(void)snprintf(j.release.course, sizeof(j.release.course), "%s",
+		    change->recall->course);
 	}
+	if (change->n_live > 0)
+		memcpy(j.live, change->live, change->n_live * sizeof(j.live[0]));
+	j.n_live = change->n_live;
 	rc = write_and_carry_out(sw, &j, e);
 	if (rc == 0)
 		*version = s.role_version;

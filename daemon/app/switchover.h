@@ -64,6 +64,8 @@ struct switchover_change {
 	/* Publishing: the release, the draft it was, the course's live releases afterwards. */
 	const struct state_release *release; /* NULL: no release is published */
 	const char *draft_id;
+	/* Or recalling: which release of the channel; live and n_live as above. */
+	const struct state_releases_recall *recall; /* NULL: none is recalled */
 	const uint32_t *live;
 	size_t n_live;
 	bool ends; /* the role is a channel's without targets: its releases end */

@@ -111,6 +111,7 @@ reply_status_of(enum err_class class, bool has_identity)
 	case ERR_BUSY: return 503;
 	case ERR_NETWORK: return 502;
 	case ERR_WITHHELD: return 502; /* of another hub, seen from this one */
+	case ERR_WITHDRAWN: return 410;
 	case ERR_SYSTEM: return 500;
 	}
 	return 500;

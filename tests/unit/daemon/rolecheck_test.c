@@ -429,6 +429,158 @@ a_role_without_targets_ends_the_channel(void **state)
 	assert_int_equal(e.class, ERR_CONFLICT);
 }
 
+/* ---- recall ---- */
+
+static const char mark[] =
+    "\"custom\":{\"withdrawn\":{\"date\":\"2026-11-23T08:00:00Z\",\"reason\":\"wrong law\"}},";
+static struct rolecheck_recall recalled;
+
+/* marks/1 and marks/2, other/1; marks have a bundle each where asked for. */
+static struct rolecheck_role
+two(struct draft *d, int version, const char *first, const char *second, int bundle)
+{
+	begin(d, version);
+	put_record(d, 1, first);
+	put_record(d, 2, second);
+	if (bundle == 1)
+		target(d, "gd.ip/marks/1/bundle.tar", 5120, 'd', "");
+	if (bundle == 2)
+		target(d, "gd.ip/marks/2/bundle.tar", 7168, 'e', "");
+	target(d, "gd.ip/other/1/record.json", 70, 'f', "");
+	target(d, "gd.ip/other/1/bundle.tar", 71, '0', "");
+	return end(d);
+}
+
+static void
+recall_refused(const struct rolecheck_role *old, const struct rolecheck_role *new,
+    enum err_class class, const char *text)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(rolecheck_recall(old, new, "gd.ip", &recalled, &e), -1);
+	if (strstr(e.text, text) == NULL)
+		fail_msg("got: %s; wanted: %s", e.text, text);
+	assert_int_equal(e.class, class);
+}
+
+static void
+recall_moves_the_bundle_to_the_newest_live_release(void **state)
+{
+	struct rolecheck_role old = two(&before, 4, "", "", 2), new = two(&after, 5, "", mark, 1);
+	struct err e = { 0 };
+
+	(void)state;
+	if (rolecheck_recall(&old, &new, "gd.ip", &recalled, &e) == -1)
+		fail_msg("%s", e.text);
+	assert_string_equal(recalled.course, "marks");
+	assert_int_equal(recalled.release, 2);
+	assert_false(recalled.is_undo);
+	assert_string_equal(recalled.reason, "wrong law");
+	assert_int_equal(recalled.bundle, 1);
+	assert_int_equal(recalled.bundle_len, 5120);
+	assert_int_equal(recalled.n_live, 1);
+	assert_int_equal(recalled.live[0], 1);
+	/* An older one: the bundle stays where it is. */
+	new = two(&after, 5, mark, "", 2);
+	assert_int_equal(rolecheck_recall(&old, &new, "gd.ip", &recalled, &e), 0);
+	assert_int_equal(recalled.release, 1);
+	assert_int_equal(recalled.bundle, 2);
+	/* The last live one: no bundle is left. */
+	old = two(&before, 4, mark, "", 2);
+	new = two(&after, 5, mark, mark, 0);
+	assert_int_equal(rolecheck_recall(&old, &new, "gd.ip", &recalled, &e), 0);
+	assert_int_equal(recalled.bundle, 0);
+	assert_int_equal(recalled.n_live, 0);
+}
+
+static void
+recall_is_undone_the_same_way(void **state)
+{
+	struct rolecheck_role old = two(&before, 5, "", mark, 1), new = two(&after, 6, "", "", 2);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(rolecheck_recall(&old, &new, "gd.ip", &recalled, &e), 0);
+	assert_true(recalled.is_undo);
+	assert_int_equal(recalled.release, 2);
+	assert_int_equal(recalled.bundle, 2);
+	assert_int_equal(recalled.n_live, 2);
+}
+
+static void
+recall_changes_nothing_else(void **state)
+{
+	static const char other_mark[] = "\"custom\":{\"withdrawn\":{\"date\":"
+	    "\"2026-11-23T08:00:00Z\",\"reason\":\"another reason\"}},";
+	static const char no_reason[] =
+	    "\"custom\":{\"withdrawn\":{\"date\":\"2026-11-23T08:00:00Z\"}},";
+	static const char more[] = "\"custom\":{\"x\":1,\"withdrawn\":{\"date\":"
+	    "\"2026-11-23T08:00:00Z\",\"reason\":\"wrong law\"}},";
+	struct rolecheck_role old = two(&before, 4, "", "", 2), new;
+
+	(void)state;
+	new = two(&after, 6, "", mark, 1);
+	recall_refused(&old, &new, ERR_CONFLICT, "at version 4");
+	new = two(&after, 5, "", "", 2);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "neither a renewal nor a recall");
+	new = two(&after, 5, mark, mark, 0);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "one release at a time");
+	new = two(&after, 5, "", no_reason, 1);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "reason");
+	new = two(&after, 5, "", more, 1);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "nothing of the target");
+	new = two(&after, 5, "", mark, 2);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "must go");
+	new = two(&after, 5, "", mark, 0);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "lacks the target gd.ip/marks/1/bundle.tar");
+	/* The record itself may not go, nor may another's appear, nor another's change. */
+	begin(&after, 5);
+	put_record(&after, 2, mark);
+	target(&after, "gd.ip/other/1/record.json", 70, 'f', "");
+	target(&after, "gd.ip/other/1/bundle.tar", 71, '0', "");
+	new = end(&after);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "lacks the target gd.ip/marks/1/record.json");
+	two(&after, 5, "", mark, 1);
+	after.len -= 3; /* the ends of targets, signed and the document */
+	target(&after, "gd.ip/new/1/record.json", 70, 'f', "");
+	new = end(&after);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "gd.ip/new/1/record.json is new");
+	/* A reason given once is not exchanged for another. */
+	old = two(&before, 4, "", mark, 1);
+	new = two(&after, 5, "", other_mark, 1);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "only a recall may change one");
+	recall_refused(&nothing, &new, ERR_BAD_INPUT, "no release that could be recalled");
+}
+
+static void
+recall_that_is_undone_pushes_out_the_oldest(void **state)
+{
+	struct rolecheck_role old, new;
+	struct err e = { 0 };
+
+	(void)state;
+	begin(&before, 4);
+	for (uint32_t i = 1; i <= 11; i++)
+		put_record(&before, i, i == 11 ? mark : "");
+	target(&before, "gd.ip/marks/10/bundle.tar", 5120, 'd', "");
+	old = end(&before);
+	begin(&after, 5);
+	for (uint32_t i = 1; i <= 11; i++)
+		put_record(&after, i, "");
+	target(&after, "gd.ip/marks/11/bundle.tar", 5120, 'e', "");
+	new = end(&after);
+	recall_refused(&old, &new, ERR_BAD_INPUT, "11 live releases");
+	begin(&after, 5);
+	for (uint32_t i = 2; i <= 11; i++)
+		put_record(&after, i, "");
+	target(&after, "gd.ip/marks/11/bundle.tar", 5120, 'e', "");
+	new = end(&after);
+	if (rolecheck_recall(&old, &new, "gd.ip", &recalled, &e) == -1)
+		fail_msg("%s", e.text);
+	assert_int_equal(recalled.n_live, 10);
+	assert_int_equal(recalled.live[0], 2);
+}
+
 int
 main(void)
 {
@@ -446,6 +598,10 @@ main(void)
 		cmocka_unit_test(what_is_no_role_is_refused),
 		cmocka_unit_test(renewing_changes_no_target),
 		cmocka_unit_test(a_role_without_targets_ends_the_channel),
+		cmocka_unit_test(recall_moves_the_bundle_to_the_newest_live_release),
+		cmocka_unit_test(recall_is_undone_the_same_way),
+		cmocka_unit_test(recall_changes_nothing_else),
+		cmocka_unit_test(recall_that_is_undone_pushes_out_the_oldest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
