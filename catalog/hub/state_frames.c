@@ -174,6 +174,55 @@ state_frames_has_pack(struct state *s, const char *channel, const struct digest 
 	return 0;
 }
 
+int
+state_frames_is_released(struct state *s, const char *channel, const struct digest *pack,
+    bool *released, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	sqlite3 *db;
+	int got = -1;
+
+	if (state_db_reader_take(s, &db, e) == -1)
+		return -1;
+	if (state_query_open(&q, db,
+	        "SELECT 1 FROM packs JOIN channels ON channels.no = packs.channel"
+	        " WHERE channels.id = ? AND packs.sha256 = ? AND packs.is_released = 1",
+	        e) == 0) {
+		state_query_text(&q, channel);
+		state_query_digest(&q, pack);
+		got = state_query_step(&q, e);
+	}
+	state_query_close(&q);
+	state_db_reader_give(s, db);
+	if (got == -1)
+		return -1;
+	*released = got == 1;
+	return 0;
+}
+
+int
+state_frames_release(struct state *s, const char *channel, const struct digest *const *packs,
+    size_t n, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	sqlite3 *db;
+	int rc;
+
+	if (state_db_begin(s, &db, e) == -1)
+		return -1;
+	rc = state_query_open(&q, db,
+	    "UPDATE packs SET is_released = 1 WHERE sha256 = ? AND"
+	    " channel = (SELECT no FROM channels WHERE id = ?)",
+	    e);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		state_query_digest(&q, packs[i]);
+		state_query_text(&q, channel);
+		rc = state_query_run(&q, e);
+	}
+	state_query_close(&q);
+	return rc == 0 ? state_db_commit(s, NULL, e) : state_db_rollback(s);
+}
+
 static int
 missing_on(sqlite3 *db, const char *channel, const struct digest *contents, size_t n,
     uint8_t *answer, struct err *e)

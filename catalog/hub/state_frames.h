@@ -41,6 +41,16 @@ int state_frames_add_pack(struct state *s, const struct state_pack *pack,
 int state_frames_has_pack(struct state *s, const char *channel, const struct digest *pack,
     bool *has, struct err *e);
 
+/*
+ * A pack that only drafts use is for the channel's publishers; from its first release on it is for
+ * the audience.  Whoever writes packs from released frames releases them before a hint
+ * names them.  Packs that are not known are passed over.
+ */
+int state_frames_release(struct state *s, const char *channel, const struct digest *const *packs,
+    size_t n, struct err *e);
+int state_frames_is_released(struct state *s, const char *channel, const struct digest *pack,
+    bool *released, struct err *e);
+
 /* answer[i] = 1 where the channel lacks contents[i], else 0. */
 int state_frames_missing(struct state *s, const char *channel, const struct digest *contents,
     size_t n, uint8_t *answer, struct err *e);

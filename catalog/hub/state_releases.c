@@ -215,6 +215,30 @@ state_releases_get(struct state *s, const char *channel, const char *course, uin
 	return got == 1 ? 0 : -1;
 }
 
+int
+state_releases_has_index(struct state *s, const char *channel, const struct digest *index,
+    bool *has, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	sqlite3 *db;
+	int got = -1;
+
+	if (state_db_reader_take(s, &db, e) == -1)
+		return -1;
+	if (state_query_open(&q, db,
+	        "SELECT 1 FROM releases WHERE channel = ? AND \"index\" = ? LIMIT 1", e) == 0) {
+		state_query_text(&q, channel);
+		state_query_digest(&q, index);
+		got = state_query_step(&q, e);
+	}
+	state_query_close(&q);
+	state_db_reader_give(s, db);
+	if (got == -1)
+		return -1;
+	*has = got == 1;
+	return 0;
+}
+
 /* Run a query of one or two text parameters (the second may be NULL) into an array. */
 static int
 list(struct state *s, const char *sql, const char *const params[2], struct state_release **out,

@@ -63,6 +63,10 @@ int state_releases_recall(struct state *s, const struct state_releases_recall *r
 int state_releases_get(struct state *s, const char *channel, const char *course,
     uint32_t number, struct state_release *out, struct err *e);
 
+/* Whether a release of the channel, live or not, has this index. */
+int state_releases_has_index(struct state *s, const char *channel, const struct digest *index,
+    bool *has, struct err *e);
+
 /* Newest live release of every course of the channel (NULL: of all channels); free() the array. */
 int state_releases_newest(struct state *s, const char *channel, struct state_release **out,
     size_t *n, struct err *e);

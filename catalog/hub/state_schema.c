@@ -43,6 +43,7 @@ static const char script[] =
     "  sha256 BLOB NOT NULL CHECK (length(sha256) = 32),"
     "  length INTEGER NOT NULL,"
     "  org TEXT NOT NULL,"
+    "  is_released INTEGER NOT NULL DEFAULT 0," /* a published release has frames in it */
     "  UNIQUE (channel, sha256)"
     ") STRICT;"
 
@@ -115,6 +116,23 @@ static const char script[] =
     "  withdrawn_at INTEGER NOT NULL DEFAULT 0,"
     "  ended_at INTEGER NOT NULL DEFAULT 0," /* when it stopped being live */
     "  PRIMARY KEY (channel, course, number)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE pending ("
+    "  channel TEXT NOT NULL PRIMARY KEY,"
+    "  kind TEXT NOT NULL, object TEXT NOT NULL, draft TEXT NOT NULL,"
+    "  covered BLOB NOT NULL CHECK (length(covered) = 32),"
+    "  version INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  role TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE pending_signatures ("
+    "  channel TEXT NOT NULL,"
+    "  covered BLOB NOT NULL CHECK (length(covered) = 32),"
+    "  keyid TEXT NOT NULL, object TEXT NOT NULL, actor TEXT NOT NULL,"
+    "  at INTEGER NOT NULL,"
+    "  is_dropped INTEGER NOT NULL CHECK (is_dropped IN (0, 1)),"
+    "  PRIMARY KEY (channel, covered, keyid)"
     ") STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE counters ("

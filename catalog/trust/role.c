@@ -463,6 +463,87 @@ out:
 }
 
 int
+role_covered(const void *file, size_t len, struct digest *out, struct err *e)
+{
+	struct buf covered = BUF_INIT;
+	struct json *doc = NULL;
+	struct json_at body;
+	int rc = -1;
+
+	if (json_parse(file, len, GATE_SIGNED, &doc, e) == 0 &&
+	    json_get_object(json_top(doc), "signed", &body, e) == 0 &&
+	    canon_signed(body, &covered, e) == 0) {
+		digest_of(out, buf_data(&covered), buf_len(&covered));
+		rc = 0;
+	}
+	json_free(doc);
+	buf_clear(&covered);
+	return rc;
+}
+
+static bool
+is_among(const char *keyid, const char *const *keyids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(keyids[i], keyid) == 0)
+			return true;
+	return false;
+}
+
+/* Copy the signatures of these keys (or, wanted false, of all others) from the file. */
+static int
+copy_signatures(struct json_at list, const struct role_bytes *file, const char *const *keyids,
+    size_t n, bool wanted, struct err *e)
+{
+	struct json *doc = NULL;
+	struct json_at from;
+	const char *keyid;
+	int rc = -1;
+
+	if (json_parse(file->bytes, file->len, GATE_SIGNED, &doc, e) == 0 &&
+	    json_get_array(json_top(doc), "signatures", &from, e) == 0) {
+		for (struct json_at it = json_first(from); json_is(it); it = json_next(it))
+			if (json_get_text(it, "keyid", &keyid, NULL) == 0 &&
+			    is_among(keyid, keyids, n) == wanted)
+				(void)json_add_copy(list, it);
+		rc = 0;
+	}
+	json_free(doc);
+	return rc;
+}
+
+int
+role_merge(const struct role_bytes *file, const struct role_bytes *more,
+    const char *const *keyids, size_t n, struct buf *out, struct err *e)
+{
+	struct json *doc = json_new(), *from = NULL;
+	struct json_at body, list;
+	struct digest one, other;
+	int rc = -1;
+
+	if (role_covered(more->bytes, more->len, &one, e) == -1 ||
+	    (file != NULL && role_covered(file->bytes, file->len, &other, e) == -1))
+		goto out;
+	if (file != NULL && !digest_equal(&one, &other)) {
+		(void)err_set(e, ERR_CONFLICT, "these signatures are for another version");
+		goto out;
+	}
+	if (json_parse(more->bytes, more->len, GATE_SIGNED, &from, e) == -1 ||
+	    json_get_object(json_top(from), "signed", &body, e) == -1)
+		goto out;
+	(void)json_put_copy(json_top(doc), "signed", body);
+	list = json_put_array(json_top(doc), "signatures");
+	if ((file != NULL && copy_signatures(list, file, keyids, n, false, e) == -1) ||
+	    copy_signatures(list, more, keyids, n, true, e) == -1)
+		goto out;
+	rc = write_file(doc, out, e);
+out:
+	json_free(from);
+	json_free(doc);
+	return rc;
+}
+
+int
 role_path(const char *role, int64_t version, struct buf *out, struct err *e)
 {
 	size_t before = buf_len(out);

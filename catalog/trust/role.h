@@ -91,6 +91,23 @@ int role_file(const struct role *r, const struct role_signer *signers, size_t n,
 int role_cosign(const void *file, size_t len, const struct role_signer *signer,
     struct buf *out, struct err *e) __attribute__((warn_unused_result));
 
+/*
+ * Append the file more with the signatures that count: those of keyids from more, all others
+ * from file (NULL: none).  Both cover the same, or it is ERR_CONFLICT.  For whoever
+ * collects signatures and has verified those of keyids.
+ */
+struct role_bytes {
+	const void *bytes;
+	size_t len;
+};
+int role_merge(const struct role_bytes *file, const struct role_bytes *more,
+    const char *const *keyids, size_t n, struct buf *out, struct err *e)
+    __attribute__((warn_unused_result));
+
+/* SHA-256 of what the signatures of a role's file cover. */
+int role_covered(const void *file, size_t len, struct digest *out, struct err *e)
+    __attribute__((warn_unused_result));
+
 /* "metadata/3.gd.ip.json", for timestamp "metadata/timestamp.json".  Append. */
 int role_path(const char *role, int64_t version, struct buf *out, struct err *e)
     __attribute__((warn_unused_result));

@@ -263,9 +263,16 @@ say(const struct cli *cli, const struct publish_args *a, const struct record *re
 		CLI_SAY(cli, MSG_PUBLISH_UNCHANGED, a->channel, record->course, release.s);
 		return;
 	}
-	CLI_SAY(cli, MSG_PUBLISHED, a->channel, record->course, release.s, record->label,
+	if (f->is_waiting_already) {
+		CLI_SAY(cli, MSG_PUBLISH_WAITS, a->channel, record->course, release.s);
+		pending_outcome_say(cli, &f->outcome);
+		return;
+	}
+	CLI_SAY(cli, f->outcome.is_waiting ? MSG_PUBLISH_DRAFT : MSG_PUBLISHED, a->channel,
+	    record->course, release.s, record->label,
 	    text_number(&frames, f->n_frames), text_number(&new_frames, f->n_new_frames),
 	    text_bytes(&content, f->new_bytes), text_bytes(&uploaded, f->uploaded_bytes));
+	pending_outcome_say(cli, &f->outcome);
 }
 
 static int
@@ -284,6 +291,7 @@ publish(struct running *r, struct err *e)
 	r->is_drawing = false;
 	if (rc == 0)
 		say(r->cli, r->a, r->record, &figures);
+	pending_outcome_clear(&figures.outcome);
 	return rc;
 }
 

@@ -60,6 +60,7 @@ run(struct cli *cli, const struct recall_args *a)
 	};
 	struct keyring ring;
 	struct session s;
+	struct pending_outcome outcome = { .doc = NULL };
 	struct text text;
 	struct err e = { 0 };
 	uint32_t release;
@@ -73,11 +74,13 @@ run(struct cli *cli, const struct recall_args *a)
 		r.hub = s.hub;
 		r.keys = ring.keys;
 		r.n_keys = ring.n;
-		if (recall_send(&r, &release, &e) == -1)
+		if (recall_send(&r, &release, &outcome, &e) == -1)
 			status = session_fail(&s, &e);
-		else
+		else if (!outcome.is_waiting)
 			CLI_SAY(cli, a->undo ? MSG_RECALL_TAKEN_BACK : MSG_RECALLED, a->channel,
 			    a->course, text_number(&text, release));
+		pending_outcome_say(cli, &outcome);
+		pending_outcome_clear(&outcome);
 		session_close(&s);
 	}
 	keyring_close(&ring);

@@ -7,6 +7,7 @@
 #include "clients/kebao/keyring.h"
 #include "clients/kebao/renew.h"
 #include "clients/kebao/session.h"
+#include "clients/kebao/sign_draft.h"
 #include "clients/kebao/source.h"
 #include "clients/kebao/text.h"
 
@@ -14,6 +15,8 @@
 
 struct sign_args {
 	bool renew, accept_former;
+	bool list, drop;
+	const char *against;
 	const char *file, *above, *days;
 	struct args_list keys, heirs;
 	const char *passphrase_file, *passphrase_fd;
@@ -210,6 +213,32 @@ renew(struct cli *cli, const struct sign_args *a)
 	return status;
 }
 
+/* --- what waits for signatures --- */
+
+static enum status
+cosign(struct cli *cli, const struct sign_args *a)
+{
+	const struct keyring_options o = {
+		.files = &a->keys, .passphrase_file = a->passphrase_file,
+		.passphrase_fd = a->passphrase_fd, .lang = cli->lang,
+	};
+	const struct sign_draft s = {
+		.channel = a->roles.n == 1 ? a->roles.words[0] : NULL, .against = a->against,
+		.keys = &o,
+	};
+
+	if (a->list && a->roles.n == 0)
+		return sign_draft_list(cli);
+	if (s.channel == NULL || a->list || a->file != NULL || a->above != NULL ||
+	    a->days != NULL || a->accept_former) {
+		cli_warn(cli, MSG_USAGE_SIGN, NULL);
+		return STATUS_USAGE;
+	}
+	if (a->drop)
+		return sign_draft_drop(cli, s.channel);
+	return sign_draft(cli, &s);
+}
+
 /* --- the verb --- */
 
 static enum status
@@ -225,7 +254,8 @@ cmd_sign(struct cli *cli, int argc, char *const *argv)
 {
 	struct sign_args a = { .renew = false };
 	const struct args_option options[] = {
-		{ .name = "renew", .flag = &a.renew },
+		{ .name = "renew", .flag = &a.renew }, { .name = "list", .flag = &a.list },
+		{ .name = "drop", .flag = &a.drop }, { .name = "against", .value = &a.against },
 		{ .name = "accept-former", .flag = &a.accept_former },
 		{ .name = "file", .value = &a.file }, { .name = "above", .value = &a.above },
 		{ .name = "days", .value = &a.days }, { .name = "key", .list = &a.keys },
@@ -238,8 +268,10 @@ cmd_sign(struct cli *cli, int argc, char *const *argv)
 
 	if (status != STATUS_OK || cli->is_help)
 		return status;
+	if (!a.renew && a.keys.n == 0 && !a.list && !a.drop)
+		return wanted(cli, "--key");
 	if (!a.renew)
-		return wanted(cli, "--renew");
+		return cosign(cli, &a);
 	/* A file that others have signed may need nothing more than to be sent. */
 	if (a.keys.n == 0 && a.file == NULL)
 		return wanted(cli, "--key");

@@ -32,16 +32,14 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int
-download_hint(struct transfer *t, const struct library_name *name, const struct digest *index,
-    uint32_t n_frames, struct hint **out, struct err *e)
+static int
+load_hint(struct transfer *t, const char *path, const struct digest *index, uint32_t n_frames,
+    struct hint **out, struct err *e)
 {
-	char path[OBJPATH_SIZE + 1] = "/";
 	struct buf bytes = BUF_INIT;
 	struct hint *hint = NULL;
 	int rc = -1;
 
-	objpath_hint(path + 1, name->channel, name->course, name->release);
 	if (transfer_load(t, path, LIMIT_HINT_BYTES, &bytes, e) == -1)
 		goto out;
 	if (hint_parse(buf_data(&bytes), buf_len(&bytes), &hint, e) == -1 ||
@@ -58,6 +56,16 @@ out:
 	hint_free(hint);
 	buf_clear(&bytes);
 	return rc;
+}
+
+int
+download_hint(struct transfer *t, const struct library_name *name, const struct digest *index,
+    uint32_t n_frames, struct hint **out, struct err *e)
+{
+	char path[OBJPATH_SIZE + 1] = "/";
+
+	objpath_hint(path + 1, name->channel, name->course, name->release);
+	return load_hint(t, path, index, n_frames, out, e);
 }
 
 int
@@ -143,6 +151,17 @@ run_ranges(struct cursor *c, const struct hint *hint, const struct ranges *range
 	return ranges->n == 0 ? 0 : lanes_run(&job, &figures, e);
 }
 
+/* From where it lies for this download. */
+static int
+ask_hint(const struct download *d, struct hint **out, struct err *e)
+{
+	uint32_t n = index_n_frames(d->index);
+
+	if (d->hint_path != NULL)
+		return load_hint(d->transfer, d->hint_path, &d->record->index.sha256, n, out, e);
+	return download_hint(d->transfer, d->name, &d->record->index.sha256, n, out, e);
+}
+
 /* One look at the hint and all that follows from it. */
 static int
 look(struct cursor *c, struct download_figures *out, struct err *e)
@@ -158,8 +177,7 @@ look(struct cursor *c, struct download_figures *out, struct err *e)
 	int rc = -1;
 
 	need = tree_plan(d->tree, &n, &content_bytes);
-	if (hint == NULL && download_hint(d->transfer, d->name, &d->record->index.sha256,
-	    index_n_frames(d->index), &asked, e) == -1)
+	if (hint == NULL && ask_hint(d, &asked, e) == -1)
 		goto out;
 	hint = hint != NULL ? hint : asked;
 	if (hint_matches(hint, &d->record->index.sha256, index_n_frames(d->index), e) == -1)

@@ -26,6 +26,7 @@ struct download {
 	const struct index *index;
 	struct tree *tree;
 	unsigned connections;           /* at most so many; lanes.h */
+	const char *hint_path;          /* of a draft; NULL: where hints lie */
 	/* May be NULL. */
 	void (*on_progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 	void *ctx;

@@ -176,7 +176,8 @@ out:
 }
 
 int
-draft_publish(struct hub *hub, const char *id, const struct buf *role, struct err *e)
+draft_publish(struct hub *hub, const char *id, const struct buf *role, struct json **answer,
+    struct err *e)
 {
 	char path[DRAFT_ID_SIZE + 40];
 	const struct hub_message m = {
@@ -185,7 +186,7 @@ draft_publish(struct hub *hub, const char *id, const struct buf *role, struct er
 	};
 
 	(void)snprintf(path, sizeof(path), "/api/v1/drafts/%s/publish", id);
-	return hub_send_again(hub, &m, NULL, e); /* the same bytes again are no second release */
+	return hub_send_again(hub, &m, answer, e); /* the same bytes again are no second release */
 }
 
 int

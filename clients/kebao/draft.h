@@ -8,6 +8,7 @@
 #include "catalog/base/buf.h"
 #include "catalog/base/digest.h"
 #include "catalog/base/err.h"
+#include "catalog/json/json.h"
 #include "catalog/repo/record.h"
 #include "clients/kebao/hub.h"
 
@@ -39,11 +40,12 @@ int draft_verify(struct hub *hub, const struct record *record, const struct buf 
     __attribute__((warn_unused_result));
 
 /*
- * The switch: role is the signed role of the channel.  ERR_CONFLICT where another
+ * The switch: role is the signed role of the channel.  *answer is the hub's, for
+ * pending_outcome(): with too few signatures the role waits.  ERR_CONFLICT where another
  * version of the role came first.
  */
-int draft_publish(struct hub *hub, const char *id, const struct buf *role, struct err *e)
-    __attribute__((warn_unused_result));
+int draft_publish(struct hub *hub, const char *id, const struct buf *role, struct json **answer,
+    struct err *e) __attribute__((warn_unused_result));
 
 /* Give a draft up; for one that lost a race. */
 int draft_drop(struct hub *hub, const char *id, struct err *e);

@@ -12,6 +12,7 @@
 #include "catalog/base/file.h"
 #include "catalog/repo/index.h"
 #include "clients/kebao/channel.h"
+#include "clients/kebao/cosign.h"
 #include "clients/kebao/draft.h"
 #include "clients/kebao/floors.h"
 #include "clients/kebao/interrupt.h"
@@ -102,6 +103,41 @@ number(struct run *r, struct err *e)
 	r->figures->is_unchanged = true;
 	r->figures->release = name.release;
 	return 1;
+}
+
+/*
+ * Where several have to sign: whether the same content of the course waits already.  A new
+ * draft would cost those who have signed it their signatures.  1: it does.
+ */
+static int
+waits(struct run *r, struct err *e)
+{
+	const struct record *wanted = r->p->record;
+	struct record *record = NULL;
+	struct pending p;
+	struct buf bytes = BUF_INIT;
+	int rc = 0;
+
+	if (r->channel.delegation->threshold < 2 || r->p->is_forced)
+		return 0;
+	if (pending_get(r->p->hub, r->p->channel, &p, e) == -1)
+		return -1;
+	if (p.kind == PENDING_RELEASE && strcmp(p.course, wanted->course) == 0) {
+		if (cosign_record(r->p->hub, &p, &bytes, &record, e) == -1)
+			rc = -1;
+		else if (digest_equal(&record->index.sha256, &wanted->index.sha256)) {
+			r->figures->is_waiting_already = true;
+			r->figures->release = p.release;
+			r->figures->outcome = (struct pending_outcome){ .is_waiting = true,
+				.doc = p.doc };
+			p.doc = NULL;
+			rc = 1;
+		}
+	}
+	record_free(record);
+	buf_clear(&bytes);
+	pending_clear(&p);
+	return rc;
 }
 
 /* --- what the folder is --- */
@@ -285,11 +321,14 @@ switch_over(struct run *r, struct err *e)
 	};
 	struct role *next = NULL;
 	struct buf file = BUF_INIT;
+	struct json *answer = NULL;
 	int rc = -1;
 
 	if (channel_next_release(&r->channel, &release, &next, e) == 0 &&
 	    channel_sign(&r->channel, next, r->p->keys, r->p->n_keys, &file, e) == 0)
-		rc = draft_publish(r->p->hub, r->draft, &file, e);
+		rc = draft_publish(r->p->hub, r->draft, &file, &answer, e);
+	if (rc == 0)
+		rc = pending_outcome(answer, &r->figures->outcome, e);
 	role_free(next);
 	buf_clear(&file);
 	return rc;
@@ -370,7 +409,11 @@ publish_release(const struct publish *p, struct publish_figures *out, struct err
 	if (r.spool == -1 || open_trust(&r, e) == -1 || look(&r, e) == -1 ||
 	    read_folder(&r, e) == -1)
 		goto out;
-	rc = deliver(&r, e);
+	rc = waits(&r, e);
+	if (rc == 0)
+		rc = deliver(&r, e);
+	else if (rc == 1)
+		rc = 0;
 out:
 	if (rc == -1 && interrupt_pending())
 		(void)interrupt_check(e);

@@ -17,6 +17,7 @@
 #include "clients/kebao/home.h"
 #include "clients/kebao/hub.h"
 #include "clients/kebao/messages.h"
+#include "clients/kebao/pending.h"
 
 struct publish {
 	struct home *home;            /* borrowed, as all here; locked */
@@ -35,6 +36,8 @@ struct publish {
 struct publish_figures {
 	bool is_unchanged;       /* release is the one that holds the same already */
 	uint32_t release;
+	bool is_waiting_already; /* the same content waits for signatures: nothing was sent */
+	struct pending_outcome outcome; /* of the role sent; cleared by the caller */
 	uint32_t n_frames;       /* of the release */
 	uint32_t n_new_frames;   /* that the hub lacked */
 	uint64_t new_bytes;      /* content of those */

@@ -71,7 +71,8 @@ recall_role(const struct home *home, struct transfer *t, const struct channel *c
 }
 
 static int
-send(const struct recall *r, const struct channel *c, uint32_t *release, struct err *e)
+send(const struct recall *r, const struct channel *c, uint32_t *release,
+    struct pending_outcome *outcome, struct err *e)
 {
 	struct channel_recall want = {
 		.course = r->course, .is_undo = r->is_undo, .what = r->what,
@@ -81,6 +82,7 @@ send(const struct recall *r, const struct channel *c, uint32_t *release, struct 
 	struct hub_message m = { .method = TRANSFER_PUT, .path = path };
 	struct role *next = NULL;
 	struct buf file = BUF_INIT;
+	struct json *answer = NULL;
 	int rc = -1;
 
 	if (pick(r, c, &want.release, e) == -1)
@@ -95,9 +97,11 @@ send(const struct recall *r, const struct channel *c, uint32_t *release, struct 
 		goto out;
 	m.body = buf_data(&file);
 	m.body_len = buf_len(&file);
-	rc = hub_send_again(r->hub, &m, NULL, e);
-	if (rc == 0)
-		*release = want.release;
+	if (hub_send_again(r->hub, &m, &answer, e) == -1 ||
+	    pending_outcome(answer, outcome, e) == -1)
+		goto out;
+	*release = want.release;
+	rc = 0;
 out:
 	role_free(next);
 	buf_clear(&file);
@@ -105,7 +109,8 @@ out:
 }
 
 int
-recall_send(const struct recall *r, uint32_t *release, struct err *e)
+recall_send(const struct recall *r, uint32_t *release, struct pending_outcome *outcome,
+    struct err *e)
 {
 	struct trust_source source = source_of(hub_transfer(r->hub));
 	struct trust *trust = NULL;
@@ -124,7 +129,7 @@ recall_send(const struct recall *r, uint32_t *release, struct err *e)
 		    channel_open(&c, trust, &source, r->channel, now, &mine) == 0 &&
 		    channel_check_keys(&c, r->keys, r->n_keys, &mine) == 0) {
 			was_sent = true;
-			rc = send(r, &c, release, &mine);
+			rc = send(r, &c, release, outcome, &mine);
 		}
 		if (!was_sent || mine.class != ERR_CONFLICT)
 			break;

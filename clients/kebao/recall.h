@@ -15,6 +15,7 @@
 #include "clients/kebao/channel.h"
 #include "clients/kebao/home.h"
 #include "clients/kebao/hub.h"
+#include "clients/kebao/pending.h"
 
 struct recall {
 	struct home *home; /* borrowed, as all here; locked */
@@ -29,12 +30,12 @@ struct recall {
 };
 
 /*
- * *release: which one it was.  ERR_NOT_FOUND: no such channel or release.  ERR_DENIED: the
- * keys may not sign for it.  ERR_CONFLICT: it is withdrawn already (is not), or others changed
- * the channel more often than we tried.
+ * *release: which one it was; the caller clears *outcome.  ERR_NOT_FOUND: no such channel or
+ * release.  ERR_DENIED: the keys may not sign for it.  ERR_CONFLICT: it is withdrawn already (is
+ * not), or others changed the channel more often than we tried.
  */
-int recall_send(const struct recall *r, uint32_t *release, struct err *e)
-    __attribute__((warn_unused_result));
+int recall_send(const struct recall *r, uint32_t *release, struct pending_outcome *outcome,
+    struct err *e) __attribute__((warn_unused_result));
 
 /*
  * The role that does what *want says (course, release, is_undo, what, now; bundle is

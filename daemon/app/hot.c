@@ -222,8 +222,8 @@ keep(struct hot *h, struct kept *k)
 	pthread_mutex_unlock(&h->lock);
 }
 
-int
-hot_open(struct hot *h, const char *name, const struct objpath *path, struct hot_object **out,
+static int
+open_object(struct hot *h, const char *name, const struct objpath *path, struct kept **out,
     struct err *e)
 {
 	struct kept *k = calloc(1, sizeof(*k));
@@ -245,10 +245,35 @@ hot_open(struct hot *h, const char *name, const struct objpath *path, struct hot
 		etag_of_name(&k->object);
 	else if (etag_of_bytes(&k->object, e) == -1)
 		goto fail;
-	keep(h, k);
-	*out = &k->object;
+	*out = k;
 	return 0;
 fail:
 	kept_free(k);
 	return -1;
+}
+
+int
+hot_open(struct hot *h, const char *name, const struct objpath *path, struct hot_object **out,
+    struct err *e)
+{
+	struct kept *k;
+
+	if (open_object(h, name, path, &k, e) == -1)
+		return -1;
+	keep(h, k);
+	*out = &k->object;
+	return 0;
+}
+
+int
+hot_open_aside(struct hot *h, const char *name, const struct objpath *path,
+    struct hot_object **out, struct err *e)
+{
+	struct kept *k;
+
+	if (open_object(h, name, path, &k, e) == -1)
+		return -1;
+	k->users = 1; /* the only one: nobody else sees it */
+	*out = &k->object;
+	return 0;
 }

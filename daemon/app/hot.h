@@ -40,6 +40,10 @@ struct hot_object *hot_find(struct hot *h, const char *name);
 int hot_open(struct hot *h, const char *name, const struct objpath *path,
     struct hot_object **out, struct err *e) __attribute__((warn_unused_result));
 
+/* The same, and it is not kept: for what hot_find() must not give to the next who asks. */
+int hot_open_aside(struct hot *h, const char *name, const struct objpath *path,
+    struct hot_object **out, struct err *e) __attribute__((warn_unused_result));
+
 /* void *: a function for struct reply_lease. */
 void hot_give_back(void *object);
 

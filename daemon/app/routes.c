@@ -63,6 +63,10 @@ static const struct route public_routes[] = {
 	TELL(METHOD_POST, "/api/v1/drafts", SMALL_BODY_BYTES, serve_draft_start),
 	ASK("/api/v1/drafts/{id}", serve_draft),
 	DROP("/api/v1/drafts/{id}", serve_draft_drop),
+	ASK("/api/v1/drafts/{id}/hint", serve_draft_hint),
+	ASK("/api/v1/pending", serve_pending_list),
+	ASK("/api/v1/pending/{channel}", serve_pending),
+	DROP("/api/v1/pending/{channel}", serve_pending_drop),
 	TELL_LONG(METHOD_POST, "/api/v1/drafts/{id}/publish", LIMIT_TARGETS_BYTES, serve_gate_staff,
 	    serve_publish),
 

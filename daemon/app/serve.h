@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "catalog/base/err.h"
+#include "catalog/json/json.h"
 #include "daemon/http/exchange.h"
 
 struct app;
@@ -68,6 +69,14 @@ int serve_draft_missing(struct exchange *x, struct err *e);
 int serve_draft_start(struct exchange *x, struct err *e);
 int serve_draft(struct exchange *x, struct err *e);
 int serve_draft_drop(struct exchange *x, struct err *e);
+int serve_draft_hint(struct exchange *x, struct err *e);
+
+/* serve_pending.c: what waits for signatures; section 4.5 */
+int serve_pending_list(struct exchange *x, struct err *e);
+int serve_pending(struct exchange *x, struct err *e);
+int serve_pending_drop(struct exchange *x, struct err *e);
+/* Add threshold, signatures and who may sign to an answer about the channel. */
+int serve_pending_put(struct exchange *x, const char *channel, struct json_at top, struct err *e);
 
 /* serve_publish.c: the switch */
 int serve_publish(struct exchange *x, struct err *e);

@@ -9,11 +9,15 @@
 #include "catalog/hub/state_drafts.h"
 #include "catalog/hub/state_frames.h"
 #include "catalog/json/json.h"
+#include "catalog/repo/hint.h"
 #include "catalog/repo/ids.h"
 #include "daemon/app/respond.h"
 #include "daemon/app/context.h"
+#include "daemon/app/cosign.h"
 #include "daemon/app/drafts.h"
+#include "daemon/app/layouts.h"
 #include "daemon/app/serve.h"
+#include "daemon/app/switchover.h"
 #include "daemon/http/reply.h"
 
 int
@@ -134,6 +138,16 @@ serve_draft_start(struct exchange *x, struct err *e)
 		return -1;
 	(void)snprintf(want.org, sizeof(want.org), "%s", c->who.org); /* both ids */
 	(void)context_note(x, actor, "", "", ""); /* for the actor */
+	if (cosign_is_wanted(context_app(x), want.release.channel)) {
+		int rc;
+
+		if (switchover_begin(context_app(x)->switchover, e) == -1)
+			return respond_space(x, e);
+		rc = cosign_make_way(context_app(x), &want, actor, x->now, e);
+		switchover_end(context_app(x)->switchover);
+		if (rc == -1)
+			return -1;
+	}
 	if (drafts_start(context_app(x)->drafts, &want, actor, x->now, &d, e) == -1)
 		return respond_space(x, e);
 	return answer_draft(x, 201, &d, &p, e);
@@ -176,4 +190,29 @@ serve_draft_drop(struct exchange *x, struct err *e)
 	if (drafts_drop(context_app(x)->drafts, d.id, actor, x->now, e) == -1)
 		return -1;
 	return reply_empty(x, 204, e);
+}
+
+int
+serve_draft_hint(struct exchange *x, struct err *e)
+{
+	struct app *app = context_app(x);
+	struct buf bytes = BUF_INIT;
+	struct drafts_progress p;
+	struct state_draft d;
+	struct layout *l;
+	int rc = -1;
+
+	if (get_draft(x, &d, &p, e) == -1)
+		return -1;
+	if (d.state != STATE_DRAFT_VERIFIED)
+		return err_set(e, ERR_CONFLICT, "the draft is %s",
+		    state_drafts_state_name(d.state));
+	if (layouts_take(app->layouts, d.release.channel, &d.release.index, NULL, &l, e) == -1)
+		return -1;
+	if (hint_encode(l->hint, &bytes, e) == 0 && reply_header(x, "Cache-Control", "no-store",
+	    e) == 0)
+		rc = reply_bytes(x, 200, "application/octet-stream", &bytes, e);
+	layouts_give_back(app->layouts, l);
+	buf_clear(&bytes);
+	return rc;
 }

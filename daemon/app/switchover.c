@@ -9,6 +9,7 @@
 #include "catalog/base/file.h"
 #include "catalog/base/limits.h"
 #include "catalog/hub/state_audit.h"
+#include "catalog/hub/state_frames.h"
 #include "catalog/json/json.h"
 #include "catalog/repo/hint.h"
 #include "catalog/repo/objpath.h"
@@ -49,6 +50,24 @@ switchover_free(struct switchover *sw)
 	free(sw);
 }
 
+/* What the hint names is for the audience from here on. */
+static int
+release_packs(struct switchover *sw, const struct state_release *r, const struct hint *hint,
+    struct err *e)
+{
+	uint32_t n = hint_n_packs(hint);
+	const struct digest **packs = calloc(n > 0 ? n : 1, sizeof(*packs));
+	int rc;
+
+	if (packs == NULL)
+		return err_nomem(e);
+	for (uint32_t i = 0; i < n; i++)
+		packs[i] = hint_pack(hint, i);
+	rc = state_frames_release(sw->parts.state, r->channel, packs, n, e);
+	free(packs);
+	return rc;
+}
+
 static int
 write_hint(struct switchover *sw, const struct state_release *r, struct err *e)
 {
@@ -60,7 +79,7 @@ write_hint(struct switchover *sw, const struct state_release *r, struct err *e)
 	if (layouts_take(sw->parts.layouts, r->channel, &r->index, NULL, &l, e) == -1)
 		return -1;
 	objpath_hint(name, r->channel, r->course, r->number);
-	if (hint_encode(l->hint, &bytes, e) == 0)
+	if (hint_encode(l->hint, &bytes, e) == 0 && release_packs(sw, r, l->hint, e) == 0)
 		rc = store_replace(sw->parts.store, name, buf_data(&bytes), buf_len(&bytes), e);
 	buf_clear(&bytes);
 	layouts_give_back(sw->parts.layouts, l);
