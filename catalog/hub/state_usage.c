@@ -23,6 +23,22 @@ state_usage_add(sqlite3 *db, const char *org, int64_t bytes, struct err *e)
 }
 
 int
+state_usage_take(sqlite3 *db, const char *org, int64_t bytes, struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	int rc = -1;
+
+	if (state_query_open(&q, db,
+	        "UPDATE usage SET stored_bytes = stored_bytes - ? WHERE org = ?", e) == 0) {
+		state_query_int(&q, bytes);
+		state_query_text(&q, org);
+		rc = state_query_run(&q, e);
+	}
+	state_query_close(&q);
+	return rc;
+}
+
+int
 state_usage_get(sqlite3 *db, const char *org, int64_t *stored, int64_t *announced,
     struct err *e)
 {

@@ -10,6 +10,9 @@
 
 int state_usage_add(sqlite3 *db, const char *org, int64_t bytes, struct err *e);
 
+/* The other way, for what is removed. */
+int state_usage_take(sqlite3 *db, const char *org, int64_t bytes, struct err *e);
+
 /* What is stored, and the lengths of the uploads under way. */
 int state_usage_get(sqlite3 *db, const char *org, int64_t *stored, int64_t *announced,
     struct err *e);

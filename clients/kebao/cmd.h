@@ -45,6 +45,7 @@ cmd_run cmd_hub_invite;
 cmd_run cmd_hub_enrolments;
 cmd_run cmd_hub_revoke;
 cmd_run cmd_hub_audit;
+cmd_run cmd_hub_purge;
 
 /* One line of a table of verbs; a NULL name ends it. */
 struct cmd_verb {

@@ -16,6 +16,7 @@ cmd_hub(struct cli *cli, int argc, char *const *argv)
 		{ "enrolments", cmd_hub_enrolments, MSG_VERB_HUB_ENROLMENTS },
 		{ "revoke", cmd_hub_revoke, MSG_VERB_HUB_REVOKE },
 		{ "audit", cmd_hub_audit, MSG_VERB_HUB_AUDIT },
+		{ "purge", cmd_hub_purge, MSG_VERB_HUB_PURGE },
 		{ NULL, NULL, MSG_COUNT },
 	};
 

@@ -29,6 +29,7 @@ struct drafts {
 	struct drafts_parts parts; /* borrowed */
 	pthread_t thread;
 	bool is_running;
+	pthread_mutex_t check; /* held while a draft is checked */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct waiting *first; /* under lock, as what follows */
@@ -45,12 +46,18 @@ drafts_new(const struct drafts_parts *parts, struct drafts **out, struct err *e)
 
 	if (ds == NULL)
 		return err_nomem(e);
+	if (pthread_mutex_init(&ds->check, NULL) != 0) {
+		free(ds);
+		return err_nomem(e);
+	}
 	if (pthread_mutex_init(&ds->lock, NULL) != 0) {
+		pthread_mutex_destroy(&ds->check);
 		free(ds);
 		return err_nomem(e);
 	}
 	if (pthread_cond_init(&ds->changed, NULL) != 0) {
 		pthread_mutex_destroy(&ds->lock);
+		pthread_mutex_destroy(&ds->check);
 		free(ds);
 		return err_nomem(e);
 	}
@@ -283,6 +290,7 @@ on_thread(void *arg)
 		struct state_draft d;
 		struct err e = { 0 };
 
+		pthread_mutex_lock(&ds->check);
 		if (state_drafts_get(ds->parts.state, w->id, &d, &e) == 0 &&
 		    d.state == STATE_DRAFT_CHECKING) {
 			if (judge(ds, &d, &e) == 0)
@@ -290,6 +298,7 @@ on_thread(void *arg)
 			else if (e.class != ERR_BUSY)
 				log_failure(LOG_LEVEL_ERROR, "draft-judge", &e);
 		}
+		pthread_mutex_unlock(&ds->check);
 		pthread_mutex_lock(&ds->lock);
 		ds->current[0] = '\0';
 		pthread_mutex_unlock(&ds->lock);
@@ -339,7 +348,20 @@ drafts_free(struct drafts *ds)
 	}
 	pthread_cond_destroy(&ds->changed);
 	pthread_mutex_destroy(&ds->lock);
+	pthread_mutex_destroy(&ds->check);
 	free(ds);
+}
+
+void
+drafts_hold(struct drafts *ds)
+{
+	pthread_mutex_lock(&ds->check);
+}
+
+void
+drafts_go_on(struct drafts *ds)
+{
+	pthread_mutex_unlock(&ds->check);
 }
 
 int

@@ -37,6 +37,10 @@ int drafts_run(struct drafts *ds, struct err *e);
 /* Stop the check that runs (it begins anew at the next start) and the thread. */
 void drafts_free(struct drafts *ds);
 
+/* Wait for the check under way and let none begin until drafts_go_on(). */
+void drafts_hold(struct drafts *ds);
+void drafts_go_on(struct drafts *ds);
+
 /*
  * Begin the draft of want (org, release.channel, course, number, record,
  * record_len), or go on with the open one; one that was refused is checked again.

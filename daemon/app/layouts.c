@@ -118,6 +118,20 @@ layouts_free(struct layouts *ls)
 	free(ls);
 }
 
+void
+layouts_forget(struct layouts *ls)
+{
+	pthread_mutex_lock(&ls->lock);
+	while (ls->newest != NULL) {
+		struct kept *k = ls->newest;
+
+		unlist(ls, k);
+		if (k->users == 0)
+			kept_free(k);
+	}
+	pthread_mutex_unlock(&ls->lock);
+}
+
 static struct kept *
 find(struct layouts *ls, const char *channel, const struct digest *index_hash)
 {

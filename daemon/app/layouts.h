@@ -52,6 +52,9 @@ int layouts_take(struct layouts *ls, const char *channel, const struct digest *i
     struct buf *missing, struct layout **out, struct err *e) __attribute__((warn_unused_result));
 void layouts_give_back(struct layouts *ls, struct layout *l); /* NULL is fine */
 
+/* Keep none of those known: frames have gone.  Those in use stay with their users. */
+void layouts_forget(struct layouts *ls);
+
 /* What streams of the release read from; lends l. */
 struct stream_source layouts_source(const struct layouts *ls, const struct layout *l);
 

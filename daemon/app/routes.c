@@ -52,6 +52,9 @@ static const struct route public_routes[] = {
 	TELL_LONG(METHOD_PATCH, "/api/v1/registry", REGISTRY_BODY_BYTES, serve_gate_admin,
 	    serve_registry_change),
 	DROP("/api/v1/registry/{kind}/{id}", serve_registry_drop),
+	{ .method = METHOD_POST, .pattern = "/api/v1/purge", .run = ROUTE_IN_POOL_LONG,
+	    .body = ROUTE_BODY_MEMORY, .max_body_bytes = SMALL_BODY_BYTES,
+	    .begin = serve_gate_admin, .handler = serve_purge },
 	ASK("/api/v1/audit", serve_registry_audit),
 
 	TELL_LONG(METHOD_PUT, "/api/v1/metadata/{role}", LIMIT_TARGETS_BYTES, serve_gate_staff,

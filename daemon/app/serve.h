@@ -95,6 +95,9 @@ int serve_upload_end(struct exchange *x, struct err *e);
 void serve_upload_finish(struct exchange *x);
 int serve_upload_drop(struct exchange *x, struct err *e);
 
+/* serve_purge.c: section 4.6 */
+int serve_purge(struct exchange *x, struct err *e);
+
 /* serve_local.c: the plain local listener */
 int serve_local_health(struct exchange *x, struct err *e);
 int serve_local_ready(struct exchange *x, struct err *e);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Until when each hash is needed: a set for purge.c.  One thread. */
+#ifndef KEBAO_DAEMON_APP_NEEDS_H
+#define KEBAO_DAEMON_APP_NEEDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "catalog/base/digest.h"
+#include "catalog/base/err.h"
+
+#define NEEDS_ALWAYS INT64_MAX
+#define NEEDS_NEVER INT64_MIN
+
+struct needs_item {
+	struct digest hash;
+	int64_t until; /* UTC seconds; NEEDS_NEVER: the slot is free */
+};
+
+struct needs {
+	struct needs_item *slots; /* owned */
+	size_t n_slots, n;
+};
+
+#define NEEDS_INIT { NULL, 0, 0 }
+
+/* The later of two times stays. */
+int needs_add(struct needs *n, const struct digest *hash, int64_t until, struct err *e);
+/* NEEDS_NEVER where it was never needed. */
+int64_t needs_until(const struct needs *n, const struct digest *hash);
+void needs_clear(struct needs *n);
+
+#endif
