@@ -378,7 +378,8 @@ deliver(struct run *r, struct err *e)
 		}
 		if (switch_over(r, &mine) == 0) {
 			r->figures->release = r->p->record->release;
-			return confirm(r, e);
+			/* What waits for signatures is not to be seen yet. */
+			return r->figures->outcome.is_waiting ? 0 : confirm(r, e);
 		}
 		if (mine.class != ERR_CONFLICT)
 			break;

@@ -35,6 +35,7 @@ is_released(struct app *app, const struct objpath *p, bool *out, struct err *e)
 	case OBJPATH_CHANNEL_ROLE:
 	case OBJPATH_BUNDLE:
 	case OBJPATH_HINT:
+	case OBJPATH_PATCH:
 		return 0;
 	}
 	return 0;

@@ -205,6 +205,7 @@ remove_object(struct purge *p, const struct objpath *path, const char *name, str
 	case OBJPATH_TIMESTAMP:
 	case OBJPATH_CHANNEL_ROLE:
 	case OBJPATH_BUNDLE:
+	case OBJPATH_PATCH: /* patcher.c takes care of them */
 		return err_set(e, ERR_SYSTEM, "%s is never purged", name);
 	}
 	return rc == -1 ? -1 : store_remove(app->store, name, e);
@@ -303,6 +304,7 @@ on_item(void *ctx, const struct store_item *item, struct err *e)
 	case OBJPATH_TIMESTAMP:
 	case OBJPATH_CHANNEL_ROLE:
 	case OBJPATH_BUNDLE:
+	case OBJPATH_PATCH:
 		return 0;
 	}
 	until = needs_until(needs, &path.hash);

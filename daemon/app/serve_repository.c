@@ -85,9 +85,9 @@ serve_repository_hot(struct exchange *x)
 	return true;
 }
 
-/* What is not there: the hint of a recalled release has gone, and that may be told. */
+/* The hint of a recalled release is not given, whether it has gone or was made anew. */
 static int
-absent(struct exchange *x, const struct objpath *p, struct err *e)
+check_hint(struct exchange *x, const struct objpath *p, struct err *e)
 {
 	struct state_release r;
 
@@ -96,7 +96,7 @@ absent(struct exchange *x, const struct objpath *p, struct err *e)
 	        NULL) == 0 &&
 	    r.withdrawn_at != 0)
 		return serve_withdrawn(&r, e);
-	return access_absent(e);
+	return 0;
 }
 
 int
@@ -112,11 +112,11 @@ serve_repository(struct exchange *x, struct err *e)
 		return -1;
 	if (p.kind == OBJPATH_BUNDLE)
 		return serve_bundle_tar(x, &p, e);
-	if (embargo_check(x, &p, &is_draft, e) == -1)
+	if (check_hint(x, &p, e) == -1 || embargo_check(x, &p, &is_draft, e) == -1)
 		return -1;
 	/* What only drafts use is never kept open for the loop, which asks about channels alone. */
 	if ((is_draft ? hot_open_aside : hot_open)(context_app(x)->hot, x->path + 1, &p, &o, e) ==
 	    -1)
-		return e->class == ERR_NOT_FOUND ? absent(x, &p, e) : -1;
+		return e->class == ERR_NOT_FOUND ? access_absent(e) : -1;
 	return send_object(x, o, e);
 }
