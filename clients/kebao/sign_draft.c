@@ -127,7 +127,7 @@ say_recall(const struct signing *s)
 		CLI_SAY(s->cli, MSG_SIGN_UNDO, r.name.channel, r.name.course,
 		    text_number(&release, r.name.release));
 	else
-		recalls_say_one(s->cli, &r);
+		recalls_say_one(s->cli, &r, false);
 }
 
 /* Whether the answer on standard input means yes; its end means no. */
