@@ -125,16 +125,16 @@ accepted "channel: the new key" 0
 # The publisher of beijing.ip signs a course of beijing.law; record and all lie there.
 begin
 record=$(echo "$HUB"/repo/targets/beijing.ip/marks/2/*.record.json)
-perl -pe 's/beijing\.ip/beijing.law/' "$record" >"$T/record.json"
+perl -pe 's/beijing\.ip/beijing.law/; s/"course":"marks"/"course":"forged"/' "$record" >"$T/record.json"
 hash=$(sha256 "$T/record.json")
-mkdir -p "$EVIL/targets/beijing.law/marks/2"
-cp "$T/record.json" "$EVIL/targets/beijing.law/marks/2/$hash.record.json"
-outside="\$s->{version}++; \$s->{targets}{'beijing.law/marks/2/record.json'} =
+mkdir -p "$EVIL/targets/beijing.law/forged/2"
+cp "$T/record.json" "$EVIL/targets/beijing.law/forged/2/$hash.record.json"
+outside="\$s->{version}++; \$s->{targets}{'beijing.law/forged/2/record.json'} =
 	{ length => $(stat -c %s "$T/record.json"), hashes => { sha256 => '$hash' } }"
 role beijing.ip "$outside" "$CHANNEL_KEY"
 relist beijing.ip
 accepted "a channel's role that names another's course tells nobody of it" 0
-run kb target fetch beijing.law/marks
+run kb target fetch beijing.law/forged
 is "$status" 9 "nor can it be fetched"
 unlike "$(cat "$ASKED")" targets/beijing.law "it is not even asked for"
 is "$(holdings)" "$HELD" "and nothing came of it"
@@ -142,7 +142,8 @@ cp "$(newest beijing.ip)" "$EVIL/metadata/0.beijing.law.json"
 role beijing.law '$s->{version} = 1; delete $s->{targets}{$_} for grep { /^beijing.ip/ } keys %{$s->{targets}}' \
 	"$CHANNEL_KEY"
 relist beijing.law
-cp -r "$EVIL/hints/beijing.ip" "$EVIL/hints/beijing.law"
+mkdir -p "$EVIL/hints/beijing.law"
+cp -r "$EVIL/hints/beijing.ip/marks" "$EVIL/hints/beijing.law/forged"
 chmod -R a+rX "$EVIL"
 accepted "said by the channel's own role it is news" 10
 
