@@ -14,7 +14,7 @@
 #define SECTION_BYTES 8u /* tag and length */
 #define RUN_BYTES 16u
 #define PATCH_TAG "PTCH"
-#define PATCH_BYTES (2u * DIGEST_LEN + 3u * 8u)
+#define PATCH_BYTES (2u * DIGEST_LEN + 4u * 8u)
 
 struct run {
 	uint64_t off; /* in the pack */
@@ -471,8 +471,9 @@ hint_patch(const struct hint *h, size_t i, struct hint_patch *out)
 	memcpy(out->patch.bytes, p + DIGEST_LEN, DIGEST_LEN);
 	p += 2u * DIGEST_LEN;
 	out->patch_len = buf_get_u64le(p);
-	out->content_bytes = buf_get_u64le(p + 8);
-	out->frames_bytes = buf_get_u64le(p + 16);
+	out->frames_bytes = buf_get_u64le(p + 8);
+	out->new_bytes = buf_get_u64le(p + 16);
+	out->gone_bytes = buf_get_u64le(p + 24);
 }
 
 bool
@@ -503,8 +504,9 @@ hint_encode_patches(const struct hint_patch *patches, size_t n, struct buf *b, s
 		if (buf_add(b, patches[i].from.bytes, DIGEST_LEN, e) == -1 ||
 		    buf_add(b, patches[i].patch.bytes, DIGEST_LEN, e) == -1 ||
 		    buf_add_u64le(b, patches[i].patch_len, e) == -1 ||
-		    buf_add_u64le(b, patches[i].content_bytes, e) == -1 ||
-		    buf_add_u64le(b, patches[i].frames_bytes, e) == -1)
+		    buf_add_u64le(b, patches[i].frames_bytes, e) == -1 ||
+		    buf_add_u64le(b, patches[i].new_bytes, e) == -1 ||
+		    buf_add_u64le(b, patches[i].gone_bytes, e) == -1)
 			goto fail;
 	return 0;
 fail:

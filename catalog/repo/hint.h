@@ -65,8 +65,10 @@ struct hint_patch {
 	struct digest from;     /* index of the release one holds; all zero: one holds nothing */
 	struct digest patch;    /* name of the patch; all zero: there is none */
 	uint64_t patch_len;     /* of the file; 0 where there is none */
-	uint64_t content_bytes; /* of its groups, unpacked */
 	uint64_t frames_bytes;  /* what the same would cost from packs, with the index */
+	/* On the disk, in blocks of 4 KiB, by content: files that come, files that may go. */
+	uint64_t new_bytes;
+	uint64_t gone_bytes;
 };
 
 #define HINT_PATCHES 64u /* of one hint */

@@ -77,6 +77,9 @@ args_parse(int argc, char *const *argv, const struct args_option *options,
 		} else if (!only_words && argv[i][0] == '-' && argv[i][1] == '-') {
 			if (take_option(argc, argv, &i, options, problem) == -1)
 				return -1;
+		} else if (!only_words && strcmp(argv[i], "-v") == 0 &&
+		    find_option(options, "verbose", 7) != NULL) {
+			*find_option(options, "verbose", 7)->flag = true;
 		} else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
 			*problem = MSG_ARGS_UNKNOWN;
 			return -1;

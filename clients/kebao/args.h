@@ -2,7 +2,7 @@
 /*
  * The command line of one verb.  Options may stand anywhere before "--";
  * values follow as "--name VALUE" or "--name=VALUE".  Only long names, so that
- * a command in a script or a crontab can be read by people.
+ * a command in a script or a crontab can be read by people; -v alone stands for --verbose.
  */
 #ifndef KEBAO_CLIENTS_KEBAO_ARGS_H
 #define KEBAO_CLIENTS_KEBAO_ARGS_H

@@ -100,6 +100,7 @@ cli_parse(struct cli *cli, const struct cli_usage *usage, int argc, char *const 
 		{ .name = "home", .value = &home },
 		{ .name = "lang", .value = &lang },
 		{ .name = "quiet", .flag = &cli->is_quiet },
+		{ .name = "verbose", .flag = &cli->is_verbose },
 		{ .name = "help", .flag = &cli->is_help },
 		{ .name = NULL },
 	};

@@ -19,6 +19,7 @@ struct cli {
 	enum language lang;
 	const char *home; /* --home; NULL: the usual place */
 	bool is_quiet;
+	bool is_verbose;  /* say why, too */
 	bool is_help;     /* --help was given: the verb prints its usage and ends */
 };
 
@@ -41,7 +42,7 @@ enum status cli_fail(const struct cli *cli, const struct err *e);
  * Sort a verb's arguments; n_min to n_max words are wanted.  STATUS_OK, or
  * STATUS_USAGE when it has said what is wrong and how the verb is used.  With
  * --help it prints the usage and answers STATUS_OK with cli->is_help set: the
- * verb then ends.  Options of every verb (--home, --lang, --quiet, --help) are
+ * verb then ends.  Options of every verb (--home, --lang, --quiet, --verbose, --help) are
  * taken here as well.
  */
 struct cli_usage {

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "catalog/base/file.h"
+#include "clients/kebao/choice.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/part.h"
@@ -58,6 +59,49 @@ check_words(const struct fetch *f)
 
 /* --- one course --- */
 
+static void
+on_progress(void *ctx, const struct update_progress *p)
+{
+	struct fetch *f = ctx;
+
+	report_progress(&f->report, p);
+}
+
+/* With --verbose: how the bytes come, and why. */
+static void
+say_way(void *ctx, const struct update_way *way)
+{
+	const struct fetch *f = ctx;
+	const struct cli *cli = f->s->cli;
+	const struct library_name *name = &f->report.state.name;
+	struct text from, patch, frames;
+
+	if (!cli->is_verbose)
+		return;
+	if (way->why != NULL) {
+		CLI_NOTE(cli, MSG_WAY_FAILED, name->channel, name->course, way->why->text);
+		return;
+	}
+	(void)text_bytes(&patch, way->choice->patch_bytes);
+	(void)text_bytes(&frames, way->choice->frames_bytes);
+	switch (way->choice->way) {
+	case CHOICE_FRAMES:
+		CLI_NOTE(cli, MSG_WAY_FRAMES, name->channel, name->course);
+		break;
+	case CHOICE_CHEAPER:
+		CLI_NOTE(cli, MSG_WAY_CHEAPER, name->channel, name->course, frames.s, patch.s);
+		break;
+	case CHOICE_PATCH:
+		if (way->from == 0)
+			CLI_NOTE(cli, MSG_WAY_PATCH_NOTHING, name->channel, name->course, patch.s,
+			    frames.s);
+		else
+			CLI_NOTE(cli, MSG_WAY_PATCH, name->channel, name->course,
+			    text_number(&from, way->from), patch.s, frames.s);
+		break;
+	}
+}
+
 static int
 fetch_one(struct fetch *f, const struct catalogue_offer *offer, struct hint *hint, struct err *e)
 {
@@ -69,7 +113,7 @@ fetch_one(struct fetch *f, const struct catalogue_offer *offer, struct hint *hin
 		    library_is_doubted(f->s->home, &offer->name),
 		.reserve_bytes = f->settings->reserve_bytes,
 		.connections = f->settings->connections,
-		.on_progress = report_progress, .ctx = &f->report,
+		.on_progress = on_progress, .on_way = say_way, .ctx = f,
 	};
 	struct update_figures g;
 

@@ -28,7 +28,7 @@ static const struct cmd_verb verbs[] = {
 	{ NULL, NULL, MSG_COUNT },
 };
 
-/* The options before the verb: --home DIR, --lang LANG, --quiet.  The index of the verb, or -1. */
+/* Options before the verb: --home DIR, --lang LANG, --quiet, -v.  The index of the verb, or -1. */
 static int
 take_options(struct cli *cli, int argc, char *const *argv)
 {
@@ -38,6 +38,9 @@ take_options(struct cli *cli, int argc, char *const *argv)
 	    strcmp(argv[i], "--version") != 0) {
 		if (strcmp(argv[i], "--quiet") == 0) {
 			cli->is_quiet = true;
+			i++;
+		} else if (strcmp(argv[i], "--verbose") == 0 || strcmp(argv[i], "-v") == 0) {
+			cli->is_verbose = true;
 			i++;
 		} else if (strcmp(argv[i], "--home") == 0 && i + 1 < argc) {
 			cli->home = argv[i + 1];

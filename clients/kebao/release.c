@@ -200,6 +200,13 @@ out:
 }
 
 int
+release_keep_index(const struct home *h, const struct library_name *name, const struct buf *bytes,
+    struct err *e)
+{
+	return keep(h, name, "index", bytes, e);
+}
+
+int
 release_held_record(const struct home *h, const struct library_name *name, struct record **out,
     struct err *e)
 {

@@ -33,6 +33,10 @@ int release_index(const struct home *h, struct transfer *t, const struct library
     const struct record *record, struct index **out, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Keep an index that came in another way, verified: release_index() then finds it. */
+int release_keep_index(const struct home *h, const struct library_name *name,
+    const struct buf *bytes, struct err *e) __attribute__((warn_unused_result));
+
 /* The record of a held release as it lies in meta/: verified when it came. */
 int release_held_record(const struct home *h, const struct library_name *name,
     struct record **out, struct err *e) __attribute__((warn_unused_result));

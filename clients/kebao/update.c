@@ -17,28 +17,14 @@
 #include "catalog/repo/novelty.h"
 #include "clients/kebao/release.h"
 #include "clients/kebao/space.h"
+#include "clients/kebao/update_own.h"
 
-#define OLDS 3 /* releases whose frames are reused: each costs its index in memory */
 #define TELLING_BYTES (256u << 10) /* less says nothing about the speed of a line */
-
-/* A release under way. */
-struct work {
-	const struct update *u;
-	struct record *record;
-	struct index *index;
-	struct index *old_index[OLDS];
-	struct tree_old olds[OLDS];
-	size_t n_olds;
-	int dirfd; /* of the staging directory */
-	struct tree *tree;
-	uint32_t n_files_done;     /* as of when done_bytes was ... */
-	uint64_t counted_at_bytes;
-};
 
 /* --- what is known before --- */
 
 static int
-load_wanted(struct work *w, struct err *e)
+load_wanted(struct update_work *w, struct err *e)
 {
 	const struct update *u = w->u;
 	const struct release_want want = {
@@ -46,14 +32,13 @@ load_wanted(struct work *w, struct err *e)
 		.target = u->offer->record,
 	};
 
-	if (release_record(u->home, u->transfer, &want, &w->record, e) == -1)
-		return -1;
-	return release_index(u->home, u->transfer, &u->offer->name, w->record, &w->index, e);
+	return release_record(u->home, u->transfer, &want, &w->record, e);
 }
 
 /* A held release to take from; one whose index is damaged is passed over. */
 static int
-add_old(struct work *w, const struct library_name *name, enum library_place place, struct err *e)
+add_old(struct update_work *w, const struct library_name *name,
+    enum library_place place, struct err *e)
 {
 	const struct update *u = w->u;
 	struct record *record = NULL;
@@ -67,6 +52,8 @@ add_old(struct work *w, const struct library_name *name, enum library_place plac
 		record_free(record);
 		return 0;
 	}
+	w->old_hash[w->n_olds] = record->index.sha256;
+	w->old_release[w->n_olds] = name->release;
 	record_free(record);
 	library_path(path, place, name);
 	fd = openat(home_dirfd(u->home), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -91,7 +78,7 @@ is_same_course(const struct library_name *a, const struct library_name *b)
 
 /* The newest other release that was begun and then overtaken: what it has is verified. */
 static int
-add_begun(struct work *w, struct err *e)
+add_begun(struct update_work *w, struct err *e)
 {
 	const struct update *u = w->u;
 	struct library begun = { NULL, 0 };
@@ -106,11 +93,11 @@ add_begun(struct work *w, struct err *e)
 }
 
 static int
-load_olds(struct work *w, struct err *e)
+load_olds(struct update_work *w, struct err *e)
 {
 	const struct library *l = w->u->library;
 
-	for (size_t i = 0; i < l->n_held && w->n_olds < OLDS - 1; i++)
+	for (size_t i = 0; i < l->n_held && w->n_olds < UPDATE_OLDS - 1; i++)
 		if (is_same_course(&l->held[i], &w->u->offer->name) &&
 		    add_old(w, &l->held[i], LIBRARY_FILES, e) == -1)
 			return -1;
@@ -135,9 +122,11 @@ drop_begun(const struct update *u, struct err *e)
 }
 
 static void
-work_clear(struct work *w)
+work_clear(struct update_work *w)
 {
 	tree_free(w->tree);
+	patched_free(w->patched);
+	hint_free(w->asked);
 	for (size_t i = 0; i < w->n_olds; i++) {
 		(void)close(w->olds[i].dirfd); /* only a handle */
 		index_free(w->old_index[i]);
@@ -163,10 +152,10 @@ on_look(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 		u->on_progress(u->ctx, &p);
 }
 
-static void
-on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
+void
+update_on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 {
-	struct work *w = ctx;
+	struct update_work *w = ctx;
 	struct update_progress p = {
 		.what = MSG_DOING_FETCH, .done_bytes = done_bytes, .total_bytes = total_bytes,
 		.n_files = w->record->n_files,
@@ -175,8 +164,9 @@ on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 
 	if (w->u->on_progress == NULL)
 		return;
-	if (done_bytes - w->counted_at_bytes >= total_bytes / 256 || done_bytes == total_bytes ||
-	    done_bytes < w->counted_at_bytes) { /* there may be many to count */
+	if (w->tree != NULL && (done_bytes - w->counted_at_bytes >= total_bytes / 256 ||
+	    done_bytes == total_bytes || done_bytes < w->counted_at_bytes)) {
+		/* there may be many to count */
 		tree_figures(w->tree, &figures);
 		w->n_files_done = figures.n_files_done;
 		w->counted_at_bytes = done_bytes;
@@ -186,7 +176,7 @@ on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 }
 
 static int
-check_space(const struct work *w, uint64_t need_bytes, struct err *e)
+check_space(const struct update_work *w, uint64_t need_bytes, struct err *e)
 {
 	uint64_t room;
 
@@ -204,7 +194,7 @@ check_space(const struct work *w, uint64_t need_bytes, struct err *e)
 }
 
 static int
-stage(struct work *w, struct err *e)
+stage(struct update_work *w, struct err *e)
 {
 	const struct tree_options opt = {
 		.olds = w->olds, .n_olds = w->n_olds, .cancel = interrupt_flag(),
@@ -223,13 +213,13 @@ stage(struct work *w, struct err *e)
 }
 
 static int
-download(struct work *w, struct update_figures *out, struct err *e)
+download(struct update_work *w, struct update_figures *out, struct err *e)
 {
 	const struct download d = {
-		.transfer = w->u->transfer, .hint = w->u->hint, .name = &w->u->offer->name,
+		.transfer = w->u->transfer, .hint = w->hint, .name = &w->u->offer->name,
 		.record = w->record, .index = w->index, .tree = w->tree,
 		.connections = w->u->connections,
-		.on_progress = on_download, .ctx = w,
+		.on_progress = update_on_download, .ctx = w,
 	};
 	struct download_figures f;
 
@@ -238,6 +228,20 @@ download(struct work *w, struct update_figures *out, struct err *e)
 	out->full_bytes = f.stored_bytes;
 	if (f.asked_bytes >= TELLING_BYTES && f.elapsed_ms > 0)
 		out->bytes_per_second = f.asked_bytes * 1000 / f.elapsed_ms;
+	return 0;
+}
+
+/* What the patch did not bring, frames do; without any the hint needs no further look. */
+static int
+fetch_rest(struct update_work *w, struct update_figures *out, struct err *e)
+{
+	uint64_t bytes;
+	size_t n;
+
+	(void)tree_plan(w->tree, &n, &bytes);
+	if (n > 0 || w->hint == NULL)
+		return download(w, out, e);
+	out->full_bytes = download_stored_bytes(w->hint);
 	return 0;
 }
 
@@ -258,16 +262,19 @@ remove_olds(const struct update *u, struct err *e)
 int
 update_fetch(const struct update *u, struct update_figures *out, struct err *e)
 {
-	struct work w = { .u = u, .dirfd = -1 };
+	struct update_work w = { .u = u, .dirfd = -1 };
 	uint64_t before = transfer_totals(u->transfer)->received_bytes;
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
-	if (load_wanted(&w, e) == -1 || load_olds(&w, e) == -1 || stage(&w, e) == -1 ||
-	    download(&w, out, e) == -1 || tree_finish(w.tree, e) == -1)
+	if (load_wanted(&w, e) == -1 || load_olds(&w, e) == -1 || update_find_index(&w, e) == -1 ||
+	    stage(&w, e) == -1 || update_fill_from_patch(&w, e) == -1 ||
+	    fetch_rest(&w, out, e) == -1 || tree_finish(w.tree, e) == -1)
 		goto out;
 	if (library_reveal(u->home, &u->offer->name, e) == -1 || drop_begun(u, e) == -1)
 		goto out;
+	if (w.patched != NULL)
+		patched_drop(w.patched);
 	out->n_files = w.record->n_files;
 	out->file_bytes = w.record->file_bytes;
 	out->fetched_bytes = transfer_totals(u->transfer)->received_bytes - before;
@@ -284,17 +291,24 @@ out:
 /* --- what it would cost --- */
 
 static int
-cost_of_new(const struct work *w, const struct hint *hint, struct update_cost *out)
+cost_of_new(struct update_work *w, const struct hint *hint, struct update_cost *out)
 {
+	struct choice c;
+
 	out->fetch_bytes = out->full_bytes =
 	    hint != NULL ? download_stored_bytes(hint) : w->record->file_bytes;
+	if (hint != NULL) {
+		update_choose(w, out->full_bytes, &c);
+		if (c.way == CHOICE_PATCH)
+			out->fetch_bytes = c.patch_bytes;
+	}
 	out->need_bytes = space_guess_bytes(w->record->file_bytes, w->record->n_files);
 	return 0;
 }
 
 /* What goes when the new release is there, and what it needs besides. */
 static int
-cost_in_space(const struct work *w, struct update_cost *out, struct err *e)
+cost_in_space(const struct update_work *w, struct update_cost *out, struct err *e)
 {
 	if (space_needed_bytes(w->index, w->old_index[0], &out->need_bytes, e) == -1)
 		return -1;
@@ -314,9 +328,24 @@ cost_less_staged(const struct update *u, struct update_cost *out)
 	out->need_bytes -= used_bytes < out->need_bytes ? used_bytes : out->need_bytes;
 }
 
+/* A patch, where it is cheaper: its figure, and what the hint says of the disk. */
+static void
+take_choice(const struct update_work *w, const struct choice *c, struct update_cost *out)
+{
+	bool is_patch = c->way == CHOICE_PATCH;
+
+	out->fetch_bytes = is_patch ? c->patch_bytes : c->frames_bytes;
+	if (c->has_room) {
+		out->need_bytes = c->new_bytes;
+		out->freed_bytes = w->u->keeps_old ? 0 : c->gone_bytes;
+	}
+	out->need_bytes += is_patch ? c->patch.patch_len : 0;
+}
+
 /* Exactly the ranges that a fetch would ask for, if the held files are as they were. */
 static int
-cost_of_change(struct work *w, const struct hint *hint, struct update_cost *out, struct err *e)
+cost_of_change(struct update_work *w, const struct hint *hint, struct update_cost *out,
+    struct err *e)
 {
 	struct ranges ranges = { NULL, 0, 0 };
 	struct ranges_place *places = NULL;
@@ -339,6 +368,24 @@ out:
 	return rc;
 }
 
+/* By the hint's word; where it has none, the index has to be looked at. */
+static int
+cost_to_change(struct update_work *w, struct update_cost *out, struct err *e)
+{
+	const struct update *u = w->u;
+	struct choice c;
+
+	out->full_bytes = download_stored_bytes(w->hint);
+	update_choose(w, UINT64_MAX, &c);
+	if (c.has_room && c.frames_bytes != UINT64_MAX) {
+		take_choice(w, &c, out);
+		return 0;
+	}
+	if (release_index(u->home, u->transfer, &u->offer->name, w->record, &w->index, e) == -1)
+		return -1;
+	return cost_of_change(w, w->hint, out, e);
+}
+
 void
 update_cost_clear(struct update_cost *cost)
 {
@@ -357,7 +404,7 @@ update_cost(const struct update *u, struct update_cost *out, struct err *e)
 		.name = &u->offer->name, .trust = catalogue_trust(u->catalogue),
 		.target = u->offer->record,
 	};
-	struct work w = { .u = u, .dirfd = -1 };
+	struct update_work w = { .u = u, .dirfd = -1 };
 	struct hint *hint = NULL;
 	struct err mine = { 0 };
 	int rc = -1;
@@ -373,13 +420,11 @@ update_cost(const struct update *u, struct update_cost *out, struct err *e)
 			*e = mine;
 		goto out;
 	}
-	if (held != NULL && (add_old(&w, held, LIBRARY_FILES, e) == -1 ||
-	    release_index(u->home, u->transfer,
-	    &u->offer->name, w.record, &w.index, e) == -1))
+	w.hint = hint;
+	if (held != NULL && add_old(&w, held, LIBRARY_FILES, e) == -1)
 		goto out;
-	rc = w.n_olds > 0 && hint != NULL
-	    ? cost_of_change(&w, hint, out, e)
-	    : cost_of_new(&w, hint, out);
+	rc = w.n_olds > 0 && hint != NULL ? cost_to_change(&w, out, e)
+	                                  : cost_of_new(&w, hint, out);
 	if (rc == 0) {
 		cost_less_staged(u, out);
 		out->record = w.record;

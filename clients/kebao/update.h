@@ -25,7 +25,15 @@ struct update_progress {
 	uint32_t n_files;
 };
 
+struct choice;
 struct hint;
+
+/* How the bytes are to come, or why a patch was of no use. */
+struct update_way {
+	const struct choice *choice;
+	uint32_t from;          /* of a patch: the release it begins from; 0: nothing */
+	const struct err *why;  /* NULL: chosen; else the patch failed */
+};
 
 struct update {
 	struct home *home;               /* borrowed, as all here; locked */
@@ -38,6 +46,7 @@ struct update {
 	unsigned connections;            /* at most so many at once */
 	uint64_t reserve_bytes;          /* of the disk, left alone */
 	void (*on_progress)(void *ctx, const struct update_progress *p); /* may be NULL */
+	void (*on_way)(void *ctx, const struct update_way *way);         /* may be NULL */
 	void *ctx;
 };
 

@@ -15,6 +15,7 @@
 #include "catalog/base/file.h"
 #include "catalog/base/limits.h"
 #include "catalog/hub/state_releases.h"
+#include "catalog/repo/byhash.h"
 #include "catalog/repo/hint.h"
 #include "catalog/repo/index.h"
 #include "catalog/repo/novelty.h"
@@ -25,6 +26,7 @@
 #include "daemon/log.h"
 
 #define SPOOL_FILE "patch.tmp" /* in the state directory */
+#define BLOCK_BYTES 4096u      /* of a recipient's disk */
 #define WORTH_PER_10 9u        /* a patch has at most so many tenths of what frames cost */
 
 struct patcher {
@@ -96,6 +98,39 @@ cost_of_frames(const struct ends *ends, uint64_t *out, struct err *e)
 	return 0;
 }
 
+/* Files of ix whose content other has not, as a disk counts them; other may be NULL. */
+static int
+bytes_only_in(const struct index *ix, const struct index *other, uint64_t *out, struct err *e)
+{
+	struct byhash files = { 0 };
+
+	if (other != NULL && byhash_files(other, &files, e) == -1)
+		return -1;
+	*out = 0;
+	for (uint32_t i = 0; i < index_n_entries(ix); i++) {
+		struct index_entry entry;
+		uint32_t n = 0;
+
+		index_entry(ix, i, &entry);
+		if (other != NULL)
+			(void)byhash_find(&files, entry.sha256, &n);
+		if (n == 0)
+			*out += (entry.tar.size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+	}
+	byhash_clear(&files);
+	return 0;
+}
+
+static int
+cost_on_disk(const struct ends *ends, struct hint_patch *h, struct err *e)
+{
+	const struct index *from = ends->from != NULL ? ends->from->index : NULL;
+
+	if (bytes_only_in(ends->to->index, from, &h->new_bytes, e) == -1)
+		return -1;
+	return from == NULL ? 0 : bytes_only_in(from, ends->to->index, &h->gone_bytes, e);
+}
+
 static int
 check_space(const struct patcher *p, uint64_t need_bytes, struct err *e)
 {
@@ -136,7 +171,6 @@ make_file(struct patcher *p, const struct ends *ends, struct hint_patch *h, stru
 		rc = store_put_file(p->parts.store, name, p->parts.dirfd, SPOOL_FILE, e);
 		h->patch = made.sha256;
 		h->patch_len = made.len;
-		h->content_bytes = made.content_bytes;
 	}
 	if (rc == -1)
 		(void)unlinkat(p->parts.dirfd, SPOOL_FILE, 0); /* the next one begins it anew */
@@ -190,7 +224,8 @@ make_patch(struct patcher *p, const struct state_release *to, const struct state
 		if (open_end(p, from, &ends.from, &ends.from_stream, e) == -1)
 			goto out;
 	}
-	if (cost_of_frames(&ends, &h->frames_bytes, e) == -1 || make_file(p, &ends, h, e) == -1)
+	if (cost_of_frames(&ends, &h->frames_bytes, e) == -1 ||
+	    cost_on_disk(&ends, h, e) == -1 || make_file(p, &ends, h, e) == -1)
 		goto out;
 	log_made(to, from != NULL ? from->number : 0, h, now_ms() - began);
 	rc = 0;

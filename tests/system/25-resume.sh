@@ -7,6 +7,10 @@
 . "$(dirname "$0")/line.sh"
 
 world
+# This is about frames and indexes; 23-patch.sh is about patches.
+hub_stop
+hub_conf 'patches = off'
+hub_start || bail "the hub does not start"
 line_start --listen 0 || bail "no line"
 # People of one organisation, each with an empty library, all behind the line.
 for who in whole cut killed newer small; do

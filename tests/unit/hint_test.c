@@ -126,9 +126,9 @@ sections_of_later_versions_are_ignored(void **state)
 }
 
 static const struct hint_patch patches[] = {
-	{ { { 0 } }, { { 77 } }, 5000, 70000, 6000 },
-	{ { { 40 } }, { { 78 } }, 1ull << 40, 1ull << 41, 1ull << 42 },
-	{ { { 41 } }, { { 0 } }, 0, 0, 123 },
+	{ { { 0 } }, { { 77 } }, 5000, 6000, 70000, 0 },
+	{ { { 40 } }, { { 78 } }, 1ull << 40, 1ull << 41, 1ull << 42, 7 },
+	{ { { 41 } }, { { 0 } }, 0, 123, 8, 9 },
 };
 
 static void
