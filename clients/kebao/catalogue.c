@@ -33,6 +33,8 @@ struct catalogue {
 	size_t n_recalls;
 	char (*withheld)[IDS_SIZE]; /* owned */
 	size_t n_withheld;
+	struct catalogue_refused *refused; /* owned */
+	size_t n_refused;
 };
 
 /* --- which channels --- */
@@ -192,6 +194,21 @@ add_withheld(struct catalogue *c, const char *channel, struct err *e)
 }
 
 static int
+add_refused(struct catalogue *c, const char *channel, const struct err *why, struct err *e)
+{
+	struct catalogue_refused *more = reallocarray(c->refused, c->n_refused + 1, sizeof(*more));
+	struct catalogue_refused *r;
+
+	if (more == NULL)
+		return err_nomem(e);
+	c->refused = more;
+	r = &c->refused[c->n_refused++];
+	(void)snprintf(r->channel, sizeof(r->channel), "%s", channel); /* a checked id fits */
+	r->why = *why;
+	return 0;
+}
+
+static int
 take_role(struct catalogue *c, const char *channel, int64_t now, struct err *e)
 {
 	struct trust_source source = { NULL, NULL };
@@ -214,6 +231,8 @@ take_role(struct catalogue *c, const char *channel, int64_t now, struct err *e)
 		if (mine.class == ERR_NOT_FOUND)
 			return 0; /* nothing published, or nothing for us yet */
 		err_within(&mine, "channel %s", channel);
+		if (mine.class == ERR_UNTRUSTED)
+			return add_refused(c, channel, &mine, e);
 		if (e != NULL)
 			*e = mine;
 		return -1;
@@ -336,6 +355,7 @@ catalogue_close(struct catalogue *c)
 	free(c->offers);
 	free(c->recalls);
 	free(c->withheld);
+	free(c->refused);
 	free(c);
 }
 
@@ -370,6 +390,18 @@ catalogue_find_recall(const struct catalogue *c, const struct library_name *name
 		if (library_compare(&c->recalls[i].name, name) == 0)
 			return &c->recalls[i];
 	return NULL;
+}
+
+size_t
+catalogue_n_refused(const struct catalogue *c)
+{
+	return c->n_refused;
+}
+
+const struct catalogue_refused *
+catalogue_refused(const struct catalogue *c, size_t i)
+{
+	return &c->refused[i];
 }
 
 size_t

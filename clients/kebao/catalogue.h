@@ -30,7 +30,7 @@ struct catalogue_offer {
  * channels where the hub's Kebao-View says that it changed, and get roles that are
  * new.  Without (NULL): what was believed last.  The home is locked where there is a hub.
  * ERR_DENIED where the hub says that our certificate is revoked, expired or unknown.
- * A channel that is withheld is no failure here: see below.
+ * A channel that is withheld, or that may not be believed, is no failure here: see below.
  */
 int catalogue_open(struct home *home, struct hub *hub, int64_t now, struct catalogue **out,
     struct err *e) __attribute__((warn_unused_result));
@@ -57,6 +57,17 @@ const struct meta_target *catalogue_bundle(const struct catalogue *c, size_t i);
 /* Channels held before, listed by the snapshot, and not given now. */
 size_t catalogue_n_withheld(const struct catalogue *c);
 const char *catalogue_withheld(const struct catalogue *c, size_t i);
+
+/*
+ * Channels whose role is there and may not be believed, with the reason.  They stand apart, so
+ * that one of them does not keep the others from their readers.
+ */
+struct catalogue_refused {
+	char channel[IDS_SIZE];
+	struct err why; /* ERR_UNTRUSTED */
+};
+size_t catalogue_n_refused(const struct catalogue *c);
+const struct catalogue_refused *catalogue_refused(const struct catalogue *c, size_t i);
 
 /* Channels that are given to us, with their roles; lent. */
 size_t catalogue_n_channels(const struct catalogue *c);

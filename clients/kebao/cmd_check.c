@@ -67,6 +67,8 @@ check(const struct session *s, bool is_json)
 	else if (say_json(c, &plan, &e) == -1)
 		status = cli_fail(s->cli, &e);
 	recalls_look(c, &library, &hidden, &recalls);
+	for (size_t i = 0; i < catalogue_n_refused(c); i++)
+		status = cli_fail(s->cli, &catalogue_refused(c, i)->why);
 	if (status == STATUS_OK && catalogue_n_withheld(c) > 0)
 		status = STATUS_WITHHELD;
 	else if (status == STATUS_OK && recalls.n_recalled > 0)

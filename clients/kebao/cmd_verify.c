@@ -266,6 +266,8 @@ run(struct verifying *v, const struct args_list *words)
 		CLI_WARN(v->s->cli, MSG_VERIFY_ALONE, e.text);
 		v->catalogue = NULL;
 	}
+	for (size_t i = 0; v->catalogue != NULL && i < catalogue_n_refused(v->catalogue); i++)
+		CLI_WARN(v->s->cli, MSG_VERIFY_ALONE, catalogue_refused(v->catalogue, i)->why.text);
 	if (words->n == 0)
 		return verify_word(v, NULL);
 	for (size_t i = 0; i < words->n && worst != STATUS_INTERRUPTED; i++) {

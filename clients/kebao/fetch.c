@@ -389,6 +389,11 @@ fetch_round(struct fetch *f)
 		say_end(f);
 	if (status == STATUS_OK && catalogue_n_withheld(f->catalogue) > 0)
 		status = STATUS_WITHHELD;
+	/* A course that was asked for may be missing because its channel was refused. */
+	for (size_t i = 0; i < catalogue_n_refused(f->catalogue); i++)
+		if (status == STATUS_OK || status == STATUS_NOT_FOUND ||
+		    status == STATUS_WITHHELD || status == STATUS_UNTRUSTED)
+			status = cli_fail(f->s->cli, &catalogue_refused(f->catalogue, i)->why);
 out:
 	plan_clear(&f->plan);
 	catalogue_close(f->catalogue);

@@ -141,12 +141,15 @@ plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, st
 	struct json_at top = json_top(doc);
 	struct json_at list = json_put_array(top, "new");
 	struct json_at gone = json_put_array(top, "withheld");
+	struct json_at refused = json_put_array(top, "refused");
 	int rc;
 
 	for (size_t i = 0; i < p->n_courses; i++)
 		put_course(json_add_object(list), &p->courses[i]);
 	for (size_t i = 0; i < catalogue_n_withheld(c); i++)
 		json_add_text(gone, catalogue_withheld(c, i));
+	for (size_t i = 0; i < catalogue_n_refused(c); i++)
+		json_add_text(refused, catalogue_refused(c, i)->channel);
 	put_recalls(top, p, c);
 	json_put_int(top, "fetch_bytes", (int64_t)p->fetch_bytes);
 	json_put_int(top, "need_bytes", (int64_t)p->need_bytes);
