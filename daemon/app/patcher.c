@@ -414,6 +414,27 @@ sweep_one(void *ctx, const struct store_item *item, struct err *e)
 
 /* --- the thread --- */
 
+/* Make *r the newest release of its course that is not recalled.  1: there is none. */
+static int
+pass_recalled(struct patcher *p, struct state_release *r, struct err *e)
+{
+	struct state_release *all = NULL;
+	size_t n = 0;
+	int rc = 1;
+
+	if (r->withdrawn_at == 0)
+		return 0;
+	if (state_releases_list(p->parts.state, r->channel, r->course, &all, &n, e) == -1)
+		return -1;
+	for (size_t i = n; i > 0 && rc == 1; i--)
+		if (all[i - 1].is_live && all[i - 1].withdrawn_at == 0) {
+			*r = all[i - 1];
+			rc = 0;
+		}
+	free(all);
+	return rc;
+}
+
 static void
 one_round(struct patcher *p)
 {
@@ -430,8 +451,11 @@ one_round(struct patcher *p)
 	}
 	for (size_t i = 0; i < n && !atomic_load(&p->cancel); i++) {
 		struct err mine = { 0 };
+		int rc = pass_recalled(p, &newest[i], &mine);
 
-		if (patch_release(p, &newest[i], &mine) == -1) {
+		if (rc == 0)
+			rc = patch_release(p, &newest[i], &mine);
+		if (rc == -1) {
 			p->knows_all = false;
 			if (!atomic_load(&p->cancel))
 				log_failure(LOG_LEVEL_WARN, "patches", &mine);
