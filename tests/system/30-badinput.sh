@@ -7,6 +7,10 @@
 . "$(dirname "$0")/lib.sh"
 
 world
+# So that index and frames come from where this test changes them: a patch brings both by itself.
+hub_stop
+hub_conf 'patches = off'
+hub_start || bail "no hub without patches"
 REPO=$HUB/repo
 READER=$T/home/sc/.local/share/kebao
 
