@@ -101,10 +101,10 @@ look_again() {
 		echo "status $?" >>"$T/looks"
 	done
 }
+enrol gd guangdong || bail "cannot enrol gd"
 look_again &
 LOOKER=$!
 PIDS+=("$LOOKER")
-enrol gd guangdong || bail "cannot enrol gd"
 looks() { [ "$(grep -c '^status 0' "$T/looks" 2>/dev/null)" -gt "$1" ]; }
 wait_for "looks" looks 0
 before=$(sha256sum "$HUB/keys/snapshot.pem" "$HUB/keys/timestamp.pem")
