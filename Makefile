@@ -198,12 +198,13 @@ bench-serve: bench-deps
 	+@$(call built,release,all bench-programs)
 	@KEBAO_BIN=$(CURDIR)/build/release tests/bench/serve.sh
 
-# A hub, a publisher, recipients, all on this machine.  With job control (-m) Ctrl-C ends the demo, and
-# make with it, not make first.
+# A hub, a publisher, recipients, all on this machine.  With job control (-m), which wants a terminal, Ctrl-C
+# ends the demo, and make with it, not make first.
 demo:
 	@.ci/deps build demo
 	+@$(call built,release,all courses)
-	@KEBAO_BIN=$(CURDIR)/build/release bash -mc 'tests/demo/demo.sh; exit $$?'
+	@export KEBAO_BIN=$(CURDIR)/build/release; \
+	if [ -t 0 ]; then exec bash -mc 'tests/demo/demo.sh; exit $$?'; else exec tests/demo/demo.sh; fi
 
 # --- packages --------------------------------------------------------------------------
 deps:

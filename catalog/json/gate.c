@@ -30,7 +30,18 @@ static int value(struct gate *g);
 static int
 refuse(struct gate *g, const char *what)
 {
-	return err_set(g->e, ERR_BAD_INPUT, "not acceptable JSON: %s at byte %zu", what, g->at);
+	size_t line = 1, start = 0;
+
+	for (size_t i = 0; i < g->at && i < g->len; i++)
+		if (g->p[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	if (line == 1)
+		return err_set(g->e, ERR_BAD_INPUT, "not acceptable JSON: %s at byte %zu", what,
+		    g->at);
+	return err_set(g->e, ERR_BAD_INPUT, "not acceptable JSON: %s at byte %zu (line %zu, byte %zu)",
+	    what, g->at, line, g->at - start);
 }
 
 /* The byte here, or -1 at the end. */

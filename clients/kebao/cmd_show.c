@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "catalog/repo/record.h"
@@ -35,6 +36,25 @@ say_minutes(const struct cli *cli, uint32_t minutes)
 	CLI_SAY(cli, MSG_SHOW_MINUTES, text_number(&n, minutes), lessons);
 }
 
+/* FORMATS.md 3.5: a field that we do not know is another one. */
+static const char *
+field_name(const struct cli *cli, const char *field)
+{
+	static const struct {
+		const char *field;
+		enum message name;
+	} fields[] = {
+		{ "foreign", MSG_FIELD_FOREIGN }, { "ip", MSG_FIELD_IP },
+		{ "securities", MSG_FIELD_SECURITIES }, { "ethics", MSG_FIELD_ETHICS },
+		{ "practice", MSG_FIELD_PRACTICE },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (strcmp(field, fields[i].field) == 0)
+			return messages_text(cli->lang, fields[i].name);
+	return messages_text(cli->lang, MSG_FIELD_OTHER);
+}
+
 /* What is held and where; and whether its publisher has recalled it. */
 struct shown {
 	struct record *record; /* owned by show() */
@@ -59,7 +79,7 @@ say(const struct session *s, const struct shown *what)
 	say_texts(cli, MSG_SHOW_TITLE, &r->title);
 	say_texts(cli, MSG_SHOW_SUMMARY, &r->summary);
 	say_texts(cli, MSG_SHOW_NOTES, &r->notes);
-	CLI_SAY(cli, MSG_SHOW_FIELD, r->field);
+	CLI_SAY(cli, MSG_SHOW_FIELD, field_name(cli, r->field));
 	say_list(cli, MSG_SHOW_LANGUAGE, &r->languages);
 	if (r->study_minutes > 0)
 		say_minutes(cli, r->study_minutes);

@@ -70,7 +70,7 @@ static void
 say_idle(const struct view *v)
 {
 	const struct report_state *r = &v->run;
-	struct text contact, at, percent;
+	struct text contact, at, percent, status;
 	unsigned share = r->total_bytes > 0
 	    ? (unsigned)(100.0 * (double)r->done_bytes / (double)r->total_bytes)
 	    : 0;
@@ -82,11 +82,14 @@ say_idle(const struct view *v)
 	} else if (r->phase != REPORT_ENDED && r->name.release > 0) {
 		CLI_SAY(v->cli, MSG_STATUS_BROKEN, text_time(&at, r->updated_at), r->name.channel,
 		    r->name.course, text_number(&percent, share));
-	} else if (r->phase != REPORT_ENDED) {
+	} else if (r->phase != REPORT_ENDED || r->status == STATUS_INTERRUPTED) {
 		CLI_SAY(v->cli, MSG_STATUS_BROKEN_EARLY, text_time(&at, r->updated_at));
 	} else if (r->status == STATUS_OK) {
 		CLI_SAY(v->cli, MSG_STATUS_IDLE, text_time(&at, r->updated_at),
 		    v->contact_at > 0 ? text_time(&contact, v->contact_at) : "-");
+	} else if (r->why[0] == '\0') {
+		CLI_SAY(v->cli, MSG_STATUS_FAILED_WITH, text_time(&at, r->updated_at),
+		    text_number(&status, (uint64_t)r->status));
 	} else {
 		CLI_SAY(v->cli, MSG_STATUS_FAILED, text_time(&at, r->updated_at), r->why);
 	}

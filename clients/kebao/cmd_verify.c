@@ -243,6 +243,9 @@ verify_word(struct verifying *v, const char *word)
 		if (status != STATUS_OK)
 			worst = status;
 	}
+	/* A browser may have named it otherwise. */
+	if (n == 0 && word != NULL && access(word, F_OK) == 0)
+		return verify_bundle(v, word);
 	if (n == 0 && word != NULL) {
 		CLI_WARN(v->s->cli, MSG_NOT_HELD, word);
 		return STATUS_NOT_FOUND;

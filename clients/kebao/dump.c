@@ -20,6 +20,7 @@
 
 #define MOST_BYTES LIMIT_INDEX_BYTES /* of what is read as a whole: the longest of them */
 #define MAGIC_LEN 8
+#define PATCH_HEADER (MAGIC_LEN + 2 * DIGEST_LEN + 8)
 
 static void
 dump_pack(const struct pack *p, FILE *out)
@@ -94,11 +95,57 @@ dump_hint(const struct hint *h, FILE *out)
 	}
 }
 
+/* What it costs whom; FORMATS.md 3.6, "PTCH". */
+static void
+dump_hint_patches(const struct hint *h, FILE *out)
+{
+	char from[DIGEST_HEX_LEN + 1], name[DIGEST_HEX_LEN + 1];
+
+	for (size_t i = 0; i < hint_n_patches(h); i++) {
+		struct hint_patch p;
+
+		hint_patch(h, i, &p);
+		digest_hex(from, &p.from);
+		digest_hex(name, &p.patch);
+		(void)fprintf(out, "from index %s: %" PRIu64 " bytes without a patch", from,
+		    p.frames_bytes);
+		if (p.patch_len > 0)
+			(void)fprintf(out, ", %" PRIu64 " by patch %s", p.patch_len, name);
+		(void)fprintf(out, "\n");
+	}
+}
+
+/* The header; what follows wants the release it leads from. */
+static int
+dump_patch(const uint8_t *p, size_t len, FILE *out, struct err *e)
+{
+	char from[DIGEST_HEX_LEN + 1], to[DIGEST_HEX_LEN + 1];
+	struct digest d;
+
+	if (len < PATCH_HEADER)
+		return err_set(e, ERR_BAD_INPUT, "a patch that ends within its header");
+	memcpy(d.bytes, p + MAGIC_LEN, DIGEST_LEN);
+	digest_hex(from, &d);
+	memcpy(d.bytes, p + MAGIC_LEN + DIGEST_LEN, DIGEST_LEN);
+	digest_hex(to, &d);
+	(void)fprintf(out, "patch: %zu bytes, its recipe %" PRIu32 ", unpacked %" PRIu32
+	    "\nfrom index %s\nto index   %s\n", len,
+	    buf_get_u32le(p + PATCH_HEADER - 8), buf_get_u32le(p + PATCH_HEADER - 4), from, to);
+	return 0;
+}
+
 static void
 dump_texts(const char *name, const struct record_texts *texts, FILE *out)
 {
 	for (size_t i = 0; i < texts->n_items; i++)
 		(void)fprintf(out, "%s.%s: %s\n", name, texts->items[i].lang, texts->items[i].text);
+}
+
+static void
+dump_list(const char *name, const struct record_list *list, FILE *out)
+{
+	for (size_t i = 0; i < list->n_items; i++)
+		(void)fprintf(out, "%s: %s\n", name, list->items[i]);
 }
 
 static void
@@ -115,6 +162,10 @@ dump_record(const struct record *r, FILE *out)
 	(void)fprintf(out,
 	    "field: %s\nminutes: %" PRIu32 "\nfiles: %" PRIu32 ", %" PRIu64 " bytes\n", r->field,
 	    r->study_minutes, r->n_files, r->file_bytes);
+	dump_list("language", &r->languages, out);
+	dump_list("lecturer", &r->lecturers, out);
+	if (r->rights != NULL)
+		(void)fprintf(out, "rights: %s\n", r->rights);
 	digest_hex(hex, &r->tar.sha256);
 	(void)fprintf(out, "tar: %" PRIu64 " bytes, sha256 %s\n", r->tar.len, hex);
 	digest_hex(hex, &r->index.sha256);
@@ -210,9 +261,15 @@ dump_bytes(const struct buf *bytes, FILE *out, struct err *e)
 		if (hint_parse(buf_data(bytes), buf_len(bytes), &hint, e) == -1)
 			return -1;
 		dump_hint(hint, out);
+		dump_hint_patches(hint, out);
 		hint_free(hint);
 		return 0;
 	}
+	if (buf_len(bytes) >= MAGIC_LEN && memcmp(buf_data(bytes), "KBPATCH1", MAGIC_LEN) == 0)
+		return dump_patch(buf_data(bytes), buf_len(bytes), out, e);
+	if (buf_len(bytes) == 0 || *(const uint8_t *)buf_data(bytes) != '{')
+		return err_set(e, ERR_BAD_INPUT, "neither a pack, an index, a hint, a patch, a record "
+		    "nor metadata; or its beginning or end is lost");
 	return dump_json(bytes, out, e);
 }
 

@@ -53,11 +53,11 @@ init_text_advice(const struct init_options *o, const char *code, struct buf *out
 	if (add_url(o, &url, e) == -1)
 		goto out;
 	if (buf_printf(out, e,
-	        "课包中心已建立 / The hub is ready: %s\n"
+	        "课程中心已建立 / The hub is ready: %s\n"
 	        "\n"
 	        "1. 启动 / Start it (not as root):\n"
 	        "     kebaod --config %s/kebaod.conf\n"
-	        "2. 管理员在自己的电脑上登记（邀请码 %d 天内有效，只能使用一次）\n"
+	        "2. 管理员在自己的电脑上登记（注册码 %d 天内有效，只能使用一次）\n"
 	        "   The administrator enrols on another machine (good once, for %d days):\n"
 	        "     kebao enroll %s %s\n"
 	        "3. 将离线密钥移出本机 / Carry the offline keys off this machine:\n"

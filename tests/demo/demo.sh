@@ -139,7 +139,7 @@ printf '   %s$%s curl --cacert hub-ca.pem %s/api/v1/hub\n' "$DIM" "$PLAIN" "$URL
 jq -c . "$T/hub.json" | indent
 say "站点已在 $URL 服务，任何程序用站点证书都能访问" "the hub serves; any program with the hub's CA may speak to it"
 
-step "管理员用邀请码登记，载入 32 个省级协会和有据可查的结对" \
+step "管理员用注册码登记，载入 32 个省级协会和有据可查的结对" \
 	"The administrator enrols and loads the associations and the pairings that are documented"
 must admin enroll "$URL" "$CODE"
 must admin hub registry load "$T/data/organisations.json" "$T/data/pairings.json"

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What people look at: dump of every kind of file, show, status after a run that came to nothing, a bundle
+# with another name, and where in a course.json the mistake is.
+. "$(dirname "$0")/lib.sh"
+
+world
+course "$T/course" marks 第一版
+head -c 300000 /dev/urandom >"$T/course/v.bin"
+publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+echo more >"$T/course/more.txt"
+publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+exits 0 "the course is fetched" kb sc --lang en fetch --all
+
+# dumped NAME PATTERN REGEX: the newest file below the repository that matches.
+dumped() {
+	local file
+	file=$(find "$HUB/repo" -path "$HUB/repo/$2" -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
+	exits 0 "dump of $1" kb bj --lang en dump "$file"
+	like "$out" "$3" "dump of $1 says what it is"
+}
+dumped "a pack" 'packs/*.pack' '^pack: [0-9]+ bytes, [0-9]+ frames'
+dumped "an index" 'indexes/*.index' '^file +300000  crc32 [0-9a-f]{8}  [0-9a-f]{16}  v.bin$'
+dumped "a record" 'targets/*.record.json' '^record: beijing.ip/marks release 2$'
+like "$out" '^language: zh$' "its languages, too"
+dumped "a hint" 'hints/beijing.ip/marks/2' '^hint for index [0-9a-f]{64}'
+dumped "a channel's role" 'metadata/*.beijing.ip.json' '^target beijing.ip/marks/2/record.json '
+dumped "targets" 'metadata/*.targets.json' '^role beijing.ip: 1 of 1 keys, terminating$'
+dumped "root" 'metadata/*.root.json' '^role timestamp: 1 of 1 keys$'
+dumped "snapshot" 'metadata/*.snapshot.json' '^file beijing.ip.json version 2$'
+dumped "timestamp" 'metadata/timestamp.json' '^file snapshot.json version [0-9]+$'
+printf 'KBPATCH1%072d' 0 >"$T/a.patch"
+exits 0 "dump of a patch" kb bj --lang en dump "$T/a.patch"
+like "$out" '^patch: 80 bytes' "dump of a patch says what it is"
+pack=$(find "$HUB/repo/packs" -name '*.pack' -size +200k)
+as_user head -c 1000 "$pack" >"$T/half.pack"
+exits 8 "dump of half a pack" kb bj --lang en dump "$T/half.pack"
+like "$err" 'half.pack: neither a pack.*end is lost$' "says what is wrong with it"
+
+exits 0 "show" kb sc --lang zh show marks
+like "$out" '^领域：知识产权$' "show names the field in Chinese"
+run kb sc --lang en show marks
+like "$out" '^field: intellectual property$' "show names the field in English"
+
+exits 9 "a course that there is not" kb sc fetch nothing
+exits 0 "status after it" kb sc --lang en status
+like "$out" 'did not finish \(exit status 9\); next' "status says how it ended"
+
+url=$URL/bundles/beijing.ip/marks/2.tar.zst
+identity=$T/home/sc/.local/share/kebao/identity
+as_user curl -sSf --cacert "$identity/ca.pem" --cert "$identity/client.pem" --key "$identity/client.pem" \
+	--pass "$(cat "$identity/passphrase")" -o "$T/home/sc/download (1)" "$url" || bail "no bundle"
+exits 0 "a bundle is verified, whatever its name" kb sc --lang en verify "$T/home/sc/download (1)"
+like "$out" 'the bundle of beijing.ip/marks release 2, as signed' "and named"
+printf x | as_user dd of="$T/home/sc/download (1)" bs=1 seek=100000 conv=notrunc status=none
+exits 3 "a changed one is not" kb sc --lang en verify "$T/home/sc/download (1)"
+
+mkdir "$T/wrong"
+printf '{\n "course": "marks",\n "label": "1",,\n "field": "ip"\n}\n' >"$T/wrong/course.json"
+exits 8 "a course.json that is no JSON" publish bj beijing.ip "$T/wrong" --lang en
+like "$err" 'course.json: not acceptable JSON: .* \(line 3, byte 14\)$' "the mistake's line is named"
+done_testing
