@@ -40,8 +40,9 @@ refuse(struct gate *g, const char *what)
 	if (line == 1)
 		return err_set(g->e, ERR_BAD_INPUT, "not acceptable JSON: %s at byte %zu", what,
 		    g->at);
-	return err_set(g->e, ERR_BAD_INPUT, "not acceptable JSON: %s at byte %zu (line %zu, byte %zu)",
-	    what, g->at, line, g->at - start);
+	return err_set(g->e, ERR_BAD_INPUT,
+	    "not acceptable JSON: %s at byte %zu (line %zu, byte %zu)", what, g->at, line,
+	    g->at - start);
 }
 
 /* The byte here, or -1 at the end. */

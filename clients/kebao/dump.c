@@ -268,8 +268,8 @@ dump_bytes(const struct buf *bytes, FILE *out, struct err *e)
 	if (buf_len(bytes) >= MAGIC_LEN && memcmp(buf_data(bytes), "KBPATCH1", MAGIC_LEN) == 0)
 		return dump_patch(buf_data(bytes), buf_len(bytes), out, e);
 	if (buf_len(bytes) == 0 || *(const uint8_t *)buf_data(bytes) != '{')
-		return err_set(e, ERR_BAD_INPUT, "neither a pack, an index, a hint, a patch, a record "
-		    "nor metadata; or its beginning or end is lost");
+		return err_set(e, ERR_BAD_INPUT, "neither a pack, an index, a hint, a patch, "
+		    "a record nor metadata; or its beginning or end is lost");
 	return dump_json(bytes, out, e);
 }
 
