@@ -63,6 +63,9 @@ ATTACK := $(patsubst %.c,$(B)/%,$(wildcard tests/attack/*.c))
 # Programs that tests and measurements use: a bad line.
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 
+# What floods in system tests and asks as anybody; and the routes of kebaod, for a table of who may what.
+ABUSE := $(patsubst %.c,$(B)/%,$(wildcard tests/abuse/*.c))
+
 .PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint \
 	check fuzz soak \
 	bench bench-serve \
@@ -131,6 +134,11 @@ tuf-client: $(B)/tests/interop/tuf-client
 $(B)/tests/attack/%: $(B)/tests/attack/%.o $(CATALOG)
 	$(link) -lssl $(LIBS_catalog)
 
+$(B)/tests/abuse/%: $(B)/tests/abuse/%.o
+	$(link) -lssl -lcrypto
+$(B)/tests/abuse/routes: $(B)/tests/abuse/routes.o $(DAEMON) $(LLHTTP) $(CATALOG)
+	$(link) $(LIBS_daemon)
+
 unit-programs: $(UNIT)
 bench-programs: $(BENCH)
 fuzz-programs: $(FUZZ)
@@ -152,7 +160,7 @@ $(B)/system/%.t: tests/system/%.sh Makefile
 	@printf '#!/bin/sh\nKEBAO_BIN=$(CURDIR)/$(B) exec $(CURDIR)/$<\n' >$@ && chmod +x $@
 $(B)/replay.t: $(FUZZ) Makefile
 	@printf '#!/bin/sh\nexec $(CURDIR)/tests/fuzz/replay.sh $(FUZZ)\n' >$@ && chmod +x $@
-check-programs: all tuf-client $(UNIT) $(ATTACK) $(TOOLS) $(SYSTEM) $(B)/replay.t
+check-programs: all tuf-client $(UNIT) $(ATTACK) $(TOOLS) $(ABUSE) $(SYSTEM) $(B)/replay.t
 
 # --- tests -----------------------------------------------------------------------------
 LINT  := $(wildcard tests/lint/[0-9]*.sh)
@@ -167,7 +175,7 @@ check: deps
 	@$(PROVE) $(patsubst $(B)/%,build/debug/%,$(SYSTEM)) $(patsubst $(B)/%,build/asan/%,$(SYSTEM)) \
 		$(LINT) $(foreach c,debug asan release,$(patsubst $(B)/%,build/$(c)/%,$(UNIT))) \
 		build/asan/replay.t
-system: all courses $(ATTACK) $(TOOLS) $(SYSTEM)
+system: all courses $(ATTACK) $(TOOLS) $(ABUSE) $(SYSTEM)
 	@$(PROVE) $(SYSTEM)
 lint: all
 	@$(PROVE) $(LINT)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Heads that are refused, each with the status that it gets and why: head_test gives them to
- * the parser, cut anywhere; wire_test sends them to the engine over TLS, with another request behind.
+ * the parser, cut anywhere; wire_test sends them to the engine over TLS, another request behind.
  */
 #ifndef KEBAO_TESTS_UNIT_DAEMON_MALFORMED_H
 #define KEBAO_TESTS_UNIT_DAEMON_MALFORMED_H

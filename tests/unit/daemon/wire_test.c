@@ -111,7 +111,8 @@ static const struct {
 	    "escapes in the query stay what they are" },
 	{ { 404 }, PROBED, { "GET /%252e%252e/a HTTP/1.1\r\nHost: h\r\n\r\n", 0 },
 	    "what is encoded twice is decoded once" },
-	{ { 404 }, PROBED, { "GET /..;/a HTTP/1.1\r\nHost: h\r\n\r\n", 0 }, "a parameter of a segment" },
+	{ { 404 }, PROBED, { "GET /..;/a HTTP/1.1\r\nHost: h\r\n\r\n", 0 },
+	    "a parameter of a segment" },
 	{ { 404 }, PROBED, { "GET /.../a HTTP/1.1\r\nHost: h\r\n\r\n", 0 }, "three dots" },
 	{ { 404 }, PROBED, { "GET /Probe HTTP/1.1\r\nHost: h\r\n\r\n", 0 }, "paths have a case" },
 	{ { 404 }, PROBED, { "GET /probe/ HTTP/1.1\r\nHost: h\r\n\r\n", 0 }, "a slash behind" },
@@ -121,7 +122,8 @@ static const struct {
 	{ { 200 }, SHUT, { GET_("Connection: keep-alive, close\r\n"), 0 }, "keep and close" },
 	{ { 200 }, SHUT, { "GET / HTTP/1.0\r\n\r\n", 0 }, "HTTP/1.0" },
 	{ { 200 }, PROBED, { "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 0 }, "kept" },
-	{ { 200 }, SHUT, { "POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", 0 }, "1.0, a body" },
+	{ { 200 }, SHUT, { "POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", 0 },
+	    "1.0, a body" },
 	/* A body is a body, whatever it looks like. */
 	{ { 200 }, EATEN, { POST_("Content-Length: " PROBE_LEN_TEXT "\r\n"), 0 },
 	    "the probe is a body" },
@@ -147,7 +149,8 @@ static const struct {
 	    "a chunk over 64 bits" },
 	{ { 501 }, SHUT, { POST_("Transfer-Encoding: chunked\r\n") "0\r\nHost: h\r\n\r\n", 0 },
 	    "trailers" },
-	{ { 501 }, SHUT, { POST_("transfer-encoding: CHUNKED\r\n") "0\r\n\r\n", 0 }, "in capitals" },
+	{ { 501 }, SHUT, { POST_("transfer-encoding: CHUNKED\r\n") "0\r\n\r\n", 0 },
+	    "in capitals" },
 	{ { 501 }, SHUT, { POST_("Transfer-Encoding: xchunked\r\n") "0\r\n\r\n", 0 }, "xchunked" },
 	{ { 501 }, SHUT, { POST_("Transfer-Encoding: \"chunked\"\r\n") "0\r\n\r\n", 0 }, "quoted" },
 	{ { 400 }, SHUT, { POST_("Transfer-Encoding: chunked, identity\r\n") "0\r\n\r\n", 0 },
@@ -182,7 +185,8 @@ static const struct {
 	    "on 1.0" },
 	{ { 501 }, SHUT, { GET_("Transfer-Encoding: chunked\r\n") "0\r\n\r\n", 0 }, "on GET" },
 	/* Lengths that two readers would read differently. */
-	{ { 400 }, SHUT, { POST_("Content-Length: 5\r\nContent-Length: 0\r\n") "hello", 0 }, "two" },
+	{ { 400 }, SHUT, { POST_("Content-Length: 5\r\nContent-Length: 0\r\n") "hello", 0 },
+	    "two" },
 	{ { 400 }, SHUT, { POST_("Content-Length: 5\r\ncontent-length: 5\r\n") "hello", 0 },
 	    "twice the same" },
 	{ { 400 }, SHUT, { POST_("Content-Length: 5,5\r\n") "hello", 0 }, "a list" },
@@ -197,7 +201,8 @@ static const struct {
 	{ { 400 }, SHUT, { POST_("Content-Length: \xef\xbc\x95\r\n") "hello", 0 }, "a wide digit" },
 	{ { 400 }, SHUT, { POST_("Content-Length: 18446744073709551621\r\n") "hello", 0 },
 	    "2^64 + 5" },
-	{ { 400 }, SHUT, { POST_("Content-Length : 5\r\n") "hello", 0 }, "a blank before the colon" },
+	{ { 400 }, SHUT, { POST_("Content-Length : 5\r\n") "hello", 0 },
+	    "a blank before the colon" },
 	{ { 400 }, SHUT, { POST_("X: y\nContent-Length: 5\r\n") "hello", 0 }, "behind a bare LF" },
 	{ { 400 }, SHUT, { GET_("Content-Length: 32\r\n"), 0 }, "the probe as a body of GET" },
 	{ { 417 }, SHUT, { POST_("Content-Length: 32\r\nExpect: x\r\n"), 0 }, "an expectation" },
@@ -206,7 +211,8 @@ static const struct {
 	{ { 400 }, SHUT, { "GET / HTTP/1.1\r\nHost: h@evil\r\n\r\n", 0 }, "a user in Host" },
 	{ { 400 }, SHUT, { "GET / HTTP/1.1\r\nHost: h?x\r\n\r\n", 0 }, "a query in Host" },
 	{ { 400 }, SHUT, { "GET / HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n", 0 }, "8-bit bytes in Host" },
-	{ { 400 }, SHUT, { "GET / HTTP/1.1\r\nHost: h\r\nX: y\r\nHOST: i\r\n\r\n", 0 }, "two Hosts" },
+	{ { 400 }, SHUT, { "GET / HTTP/1.1\r\nHost: h\r\nX: y\r\nHOST: i\r\n\r\n", 0 },
+	    "two Hosts" },
 	/* Other protocols. */
 	{ { 501 }, SHUT, { "EHLO h\r\n", 0 }, "mail" },
 	{ { 501 }, SHUT, { "SSH-2.0-OpenSSH\r\n", 0 }, "SSH" },
@@ -315,7 +321,7 @@ try(const struct bytes *in, const struct wanted *w, enum pace pace)
 	    atomic_load(&n_probes) == (w->then == PROBED ? 1 : 0) &&
 	    atomic_load(&n_afters) == (w->then == SHUT ? 0 : 1) && atomic_load(&n_smuggled) == 0;
 	if (!is_right)
-		print_error("answered: %d %d %d (%zu), %s, %u requests, %u probes, %u behind them\n",
+		print_error("answered: %d %d %d (%zu), %s, %u requests, %u probes, %u behind\n",
 		    seen.status[0], seen.status[1], seen.status[2], seen.n,
 		    seen.is_shut ? "shut" : "open", atomic_load(&n_announced),
 		    atomic_load(&n_probes), atomic_load(&n_afters));
@@ -395,7 +401,8 @@ try_long(const char *head, char fill, size_t n, const char *tail, int status)
 static void
 what_is_too_long_is_refused_to_the_byte(void **state)
 {
-	static const char end[] = " HTTP/1.1\r\nHost: h\r\n\r\n", line[] = "GET / HTTP/1.1\r\nHost: h\r\n";
+	static const char end[] = " HTTP/1.1\r\nHost: h\r\n\r\n",
+	    line[] = "GET / HTTP/1.1\r\nHost: h\r\n";
 	struct buf many = BUF_INIT;
 
 	(void)state;
