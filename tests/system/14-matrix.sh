@@ -19,6 +19,8 @@ done
 # lone   a member of guangdong: no pairing adm    an administrator, of the hub's organisation
 # far    a member of guangxi: paired, but with shandong
 #
+# WORD(x) is a capability that x was given: it is a bearer's for ten minutes, as long as x may still see the course.
+#
 # 401 asks for a certificate, 403 says that this one is not enough, 404 that there is nothing here, or nothing
 # that one may see; 400, 409 and 204 say that the asker may, and what became of it.
 TABLE='
@@ -40,9 +42,18 @@ GET /packs/{name...}                | /PACK(beijing.ip)               | 404 404 
 GET /packs/{name...}                | /PACK(beijing.open)             | 200 200 200 200 200 200 200 200 200 200 200 200
 GET /packs/{name...}                | /PACK(beijing.self)             | 404 404 404 404 404 404 404 404 200 404 200 404
 GET /hints/{name...}                | /hints/beijing.ip/marks/1       | 404 404 404 404 404 404 404 200 200 404 200 404
+GET /patches/{name...}              | /PATCH(beijing.ip)              | 404 404 404 404 404 404 404 200 200 404 200 404
 GET /bundles/{channel}/{course}/{file} | /bundles/beijing.ip/marks/1.tar.zst | 404 404 404 404 404 404 404 200 200 404 200 404
+GET /bundles/{channel}/{course}/{file} | /bundles/beijing.ip/marks/1.zip | 404 404 404 404 404 404 404 200 200 404 200 404
 GET /bundles/{channel}/{course}/{file} | /bundles/beijing.open/marks/1.tar.zst | 200 200 200 200 200 200 200 200 200 200 200 200
 GET /bundles/{channel}/{course}/{file} | /bundles/henan.law/marks/1.tar.zst | 404 404 404 404 404 404 404 404 404 200 404 404
+GET /files/{channel}/{course}/{release}/{path...} | /files/beijing.ip/marks/1/text.txt | 404 404 404 404 404 404 404 200 200 404 200 404
+GET /files/{channel}/{course}/{release}/{path...} | /files/beijing.open/marks/1/text.txt | 200 200 200 200 200 200 200 200 200 200 200 200
+GET /files/{~word}/{path...}        | WORD(pair)text.txt              | 200 200 200 404 200 200 200 200 200 200 200 200
+GET /files/{~word}/{path...}        | WORD(gone)text.txt              | 404 404 404 404 404 404 404 404 404 404 404 404
+GET /files/{~word}/{path...}        | WORD(open)text.txt              | 200 200 200 404 200 200 200 200 200 200 200 200
+POST /api/v1/capabilities           | /api/v1/capabilities ASKWORD(beijing.ip) | 404 404 404 404 404 404 404 201 201 404 201 404
+POST /api/v1/capabilities           | /api/v1/capabilities ASKWORD(beijing.open) | 201 201 201 201 201 201 201 201 201 201 201 201
 GET /api/v1/hub                     | /api/v1/hub                     | 200 200 200 200 200 200 200 200 200 200 200 200
 GET /api/v1/trust                   | /api/v1/trust                   | 200 200 200 200 200 200 200 200 200 200 200 200
 GET /api/v1/whoami                  | /api/v1/whoami                  | 200 200 200 200 200 200 200 200 200 200 200 200
@@ -114,6 +125,17 @@ cat >"$T/more.json" <<'J'
 "pairings": [
  {"id": "beijing-hebei", "donor": "beijing", "recipient": "hebei", "level": "association", "until": "2020-12-31"}]}
 J
+prose() { # DIRECTORY N: N files of text, so that there is a patch
+	perl -e '
+		my @words = map { join "", map { chr(97 + int rand 26) } 1 .. 2 + int rand 8 } 1 .. 3000;
+		for my $i (1 .. $ARGV[1]) {
+			open my $f, ">", sprintf("%s/lesson-%03d.md", $ARGV[0], $i) or die;
+			print $f join(" ", map { $words[int rand @words] } 1 .. 900), "\n";
+		}' "$1" "$2"
+	chmod -R a+rX "$1"
+}
+has_patch() { [ -n "$(object patches beijing.ip '*.patch')" ]; }
+object() { (cd "$HUB/repo" && find "$1/$2" -type f -name "$3" | head -n 1); }
 setup() {
 	registry "$T/more.json" && enrol hn henan publisher &&
 		channel beijing.open beijing public bj && channel beijing.all beijing members bj &&
@@ -121,7 +143,9 @@ setup() {
 		course "$T/marks" marks one && seq 1 2000 >"$T/marks/text.txt" || return 1
 	local c
 	for c in beijing.ip beijing.open beijing.all beijing.self; do publish bj "$c" "$T/marks" || return 1; done
-	publish hn henan.law "$T/marks"
+	publish hn henan.law "$T/marks" && course "$T/prose" writing one && prose "$T/prose" 200 &&
+		publish bj beijing.ip "$T/prose" && echo more >>"$T/prose/lesson-010.md" &&
+		publish bj beijing.ip "$T/prose" && wait_for "a patch" has_patch
 }
 setup >"$T/setup.log" 2>&1 || bail "no channels"
 enrolled() {
@@ -140,7 +164,10 @@ openssl x509 -req -in "$T/alien.csr" -CA "$T/alienca.crt" -CAkey "$T/alienca.key
 is "$(openssl x509 -in "$T/alien.crt" -noout -serial)" "$serial" "another CA repeats a serial"
 
 # --- what the targets stand for --------------------------------------------------------
-object() { (cd "$HUB/repo" && find "$1/$2" -type f -name "$3" | head -n 1); }
+ask_word() { printf '{"channel":"%s","course":"marks","release":1}' "$1"; }
+word() { # WHO CHANNEL: the path of a capability
+	as "$1" -H 'Content-Type: application/json' -d "$(ask_word "$2")" "$URL/api/v1/capabilities" | json path
+}
 b64() { printf %s "$1" | base64 -w0; }
 status_as pub -X POST -H 'Tus-Resumable: 1.0.0' -H 'Upload-Length: 1000' -H "Upload-Metadata: channel $(b64 beijing.ip),kind \
 $(b64 pack),sha256 $(b64 "$(printf %064d 0)")" "$URL/uploads" >/dev/null
@@ -158,7 +185,12 @@ tar_of() { # CHANNEL
 		printf 's|RECORD(%s)|%s|\n' "$c" "$(object targets "$c" '*.record.json')"
 		printf 's|INDEX(%s)|%s|\n' "$c" "$(object indexes "$c" '*.index')"
 		printf 's|PACK(%s)|%s|\n' "$c" "$(object packs "$c" '*.pack')"
+		printf 's|ASKWORD(%s)|%s|\n' "$c" "$(ask_word "$c")"
 	done
+	printf 's|PATCH(beijing.ip)|%s|\n' "$(object patches beijing.ip '*.patch')"
+	printf 's|WORD(gone)|%s|\n' "$(word gone beijing.ip)"
+	printf 's|WORD(pair)|%s|\n' "$(word pair beijing.ip)"
+	printf 's|WORD(open)|%s|\n' "$(word nobody beijing.open)"
 	printf 's|TAR(beijing.ip)|%s|\n' "$(tar_of beijing.ip)"
 	printf 's|/uploads/UPLOAD|%s|\ns|/DRAFT|/%s|\n' "$upload" "$draft"
 	printf 's|NEWDRAFT|%s|\n' '{"channel":"beijing.ip","course":"marks","release":2,"record":{"sha256":"'"$(printf %064d 0)"'","length":9}}'
@@ -166,6 +198,7 @@ tar_of() { # CHANNEL
 # Method, target and body of each row.
 rows | awk -F'|' '{ split($1, route, " "); sub(/^ */, "", $2); sub(/ *$/, "", $2); print route[1] " " $2 }' |
 	sed -f "$T/targets.sed" >"$T/requests"
+unlike "$(cat "$T/targets.sed")" '\|\|' "everything is there"
 unlike "$(cat "$T/requests")" '[A-Z]\(|UPLOAD|DRAFT' "all targets are real"
 unlike "$(cat "$T/requests")" ' /$' "each one"
 
@@ -210,7 +243,7 @@ for who in "${TODAY[@]}"; do
 	judge "$who" "$who: every cell"
 	is "$(as "${who/#anon/nobody}" "$URL/api/v1/channels" | jq -r '[.channels[].id] | sort | join(" ")')" \
 		"$(sed -n "s/^$who *//p" <<<"$CHANNELS")" "$who: the channels"
-	is "$(as "${who/#anon/nobody}" "$URL/api/v1/catalogue" | jq -r '[.courses[].channel] | sort | join(" ")')" \
+	is "$(as "${who/#anon/nobody}" "$URL/api/v1/catalogue" | jq -r '[.courses[].channel] | unique | join(" ")')" \
 		"$(sed -n "s/^$who *//p" <<<"$CHANNELS")" "$who: the courses"
 done
 
