@@ -132,6 +132,7 @@ struct conn {
 	/* owned (slab): upload on its way to sink, reply on its way out */
 	uint8_t *piece;
 	size_t piece_off, piece_len;
+	size_t send_room;             /* bytes of the piece that the socket will take; 0: ask it */
 	uint64_t body_left;           /* of the request: not yet received */
 	uint64_t reply_left;          /* of the reply: not yet in a piece */
 	uint64_t reply_off;           /* where in file or source it goes on */

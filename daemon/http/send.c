@@ -48,16 +48,33 @@ send_begin(struct conn *c)
 	buf_clear(&head);
 	c->reply_left = r->is_bodyless ? 0 : r->length;
 	c->reply_off = r->off;
+	c->send_room = 0;
 	conn_start_rate(c);
 	c->state = CONN_REPLY;
 	return STEP_AGAIN;
 }
 
-/* How much the next piece may still take. */
+/*
+ * How large the next piece may be: what the socket takes, so that a peer who does not
+ * read holds the kernel's buffer full and next to nothing of ours.
+ */
+static void
+measure_room(struct conn *c)
+{
+	size_t room = LIMIT_SEND_LEAST_BYTES;
+
+	if (c->reply_left > room)
+		room = duct_send_room(&c->duct);
+	if (room < LIMIT_SEND_LEAST_BYTES)
+		room = LIMIT_SEND_LEAST_BYTES;
+	c->send_room = room < LIMIT_SEND_PIECE_BYTES ? room : LIMIT_SEND_PIECE_BYTES;
+}
+
+/* How much the piece may still take. */
 static size_t
 piece_room(const struct conn *c)
 {
-	size_t room = LIMIT_SEND_PIECE_BYTES - c->piece_len;
+	size_t room = c->send_room > c->piece_len ? c->send_room - c->piece_len : 0;
 
 	return c->reply_left < room ? (size_t)c->reply_left : room;
 }
@@ -170,8 +187,10 @@ write_piece(struct conn *c)
 	c->piece_off += n;
 	c->sent_bytes += n;
 	(void)atomic_fetch_add(&c->env->counters->sent_bytes, n);
-	if (c->piece_off == c->piece_len)
+	if (c->piece_off == c->piece_len) {
 		conn_drop_piece(c);
+		c->send_room = 0;
+	}
 	return r;
 }
 
@@ -183,6 +202,7 @@ send_reply(struct conn *c)
 		case DUCT_OK:
 			break;
 		case DUCT_WRITE:
+			duct_park(&c->duct);
 			return conn_wait(c, EV_WRITE);
 		case DUCT_READ:
 		case DUCT_CLOSED:
@@ -191,11 +211,15 @@ send_reply(struct conn *c)
 		}
 		if (c->piece == NULL && c->reply_left == 0)
 			return end_reply(c);
+		/* Between pieces, so that whoever waits here for long holds none. */
+		if (c->piece == NULL && c->turn_pieces >= LIMIT_PIECES_PER_TURN)
+			return conn_wait(c, EV_WRITE);
+		if (c->send_room == 0)
+			measure_room(c);
 		if (c->reply_left > 0 && piece_room(c) > 0 && c->piece_off == 0 &&
 		    (c->piece == NULL || c->piece_len < LIMIT_SEND_PIECE_BYTES / 2))
 			return fill_piece(c);
-		if (c->turn_pieces++ >= LIMIT_PIECES_PER_TURN)
-			return conn_wait(c, EV_WRITE);
+		c->turn_pieces++;
 		switch (write_piece(c)) {
 		case DUCT_OK:
 		case DUCT_WRITE:

@@ -2,11 +2,14 @@
 #include "daemon/net/duct.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,10 +27,21 @@ out_room(struct duct *w)
 	if (w->out == NULL) {
 		w->out = slab_take(w->slab);
 		w->out_off = w->out_len = 0;
+		w->out_size = LIMIT_SLAB_BYTES;
 		if (w->out == NULL)
 			return 0;
 	}
-	return LIMIT_SLAB_BYTES - w->out_len;
+	return w->out_size - w->out_len;
+}
+
+static void
+drop_out(struct duct *w)
+{
+	if (w->out_size == LIMIT_SLAB_BYTES)
+		slab_give(w->slab, w->out);
+	else
+		free(w->out);
+	w->out = NULL;
 }
 
 /* The BIO below TLS: reads from the socket, writes into the block. */
@@ -225,6 +239,37 @@ duct_write(struct duct *w, const void *bytes, size_t len, size_t *n)
 	return *n > 0 ? DUCT_OK : DUCT_WRITE;
 }
 
+void
+duct_park(struct duct *w)
+{
+	size_t left = w->out_len - w->out_off;
+	uint8_t *small;
+
+	if (!duct_has_output(w) || w->out_size < LIMIT_SLAB_BYTES || left > LIMIT_PARKED_BYTES)
+		return;
+	small = malloc(left);
+	if (small == NULL)
+		return;
+	memcpy(small, w->out + w->out_off, left);
+	drop_out(w);
+	w->out = small;
+	w->out_off = 0;
+	w->out_len = w->out_size = left;
+}
+
+size_t
+duct_send_room(const struct duct *w)
+{
+	int size = 0, queued = 0;
+	socklen_t len = sizeof(size);
+
+	/* Neither fails on a socket.  The kernel counts its own part of a buffer, too: about a third. */
+	if (getsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == -1 ||
+	    ioctl(w->fd, SIOCOUTQ, &queued) == -1 || queued >= size / 3 * 2)
+		return 0;
+	return (size_t)(size / 3 * 2 - queued);
+}
+
 bool
 duct_has_output(const struct duct *w)
 {
@@ -249,8 +294,7 @@ duct_flush(struct duct *w)
 		w->out_off += (size_t)sent;
 		w->sent_bytes += (uint64_t)sent;
 	}
-	slab_give(w->slab, w->out);
-	w->out = NULL;
+	drop_out(w);
 	return DUCT_OK;
 }
 
@@ -278,7 +322,7 @@ duct_clear(struct duct *w)
 	}
 	SSL_free(w->ssl);
 	ERR_clear_error();
-	slab_give(w->slab, w->out);
+	drop_out(w);
 	(void)close(w->fd); /* nothing was promised for what is still in it */
 	memset(w, 0, sizeof(*w));
 	w->fd = -1;

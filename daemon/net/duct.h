@@ -30,7 +30,7 @@ struct duct {
 	SSL *ssl;          /* owned; NULL: plain */
 	struct slab *slab; /* borrowed from the worker */
 	uint8_t *out;      /* owned; NULL while there is nothing to send */
-	size_t out_off, out_len;
+	size_t out_off, out_len, out_size; /* a slab, or a parked rest of just that size */
 	uint64_t sent_bytes; /* since the start, records and all */
 	bool is_broken;
 	bool is_open;      /* the handshake is over */
@@ -57,8 +57,17 @@ enum duct_result duct_discard(struct duct *w, size_t *n);
 /* Take as many of len bytes as fit the block; DUCT_WRITE where none do. */
 enum duct_result duct_write(struct duct *w, const void *bytes, size_t len, size_t *n);
 
+/*
+ * About how many bytes the socket takes before it makes us wait.  What is written beyond that
+ * stays in the block, for as long as the peer likes.
+ */
+size_t duct_send_room(const struct duct *w);
+
 /* Send what is in the block: DUCT_OK when it is empty. */
 enum duct_result duct_flush(struct duct *w);
+
+/* The peer lets us wait: keep what is left to send in no more memory than it needs. */
+void duct_park(struct duct *w);
 
 bool duct_has_output(const struct duct *w);
 
