@@ -19,6 +19,7 @@
 #define LIMIT_PARKED_BYTES (64u << 10)   /* a rest up to this is moved out of its block to wait */
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
 #define LIMIT_PIECES_PER_TURN 4u         /* pieces of a reply before others' turn */
+#define LIMIT_TURNS_PER_POLL 32          /* of connections, until the kernel is asked for others */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 
 /* Deadlines: a slow peer may be honest (an office shares 2 Mbit/s), a silent one is not. */

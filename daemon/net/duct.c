@@ -263,7 +263,7 @@ duct_send_room(const struct duct *w)
 	int size = 0, queued = 0;
 	socklen_t len = sizeof(size);
 
-	/* Neither fails on a socket.  The kernel counts its own part of a buffer, too: about a third. */
+	/* Neither fails on a socket.  The kernel counts its own part of a buffer: about a third. */
 	if (getsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == -1 ||
 	    ioctl(w->fd, SIOCOUTQ, &queued) == -1 || queued >= size / 3 * 2)
 		return 0;

@@ -156,7 +156,9 @@ new_base(void)
 	struct event_base *base = NULL;
 
 	/* One thread per base, and no descriptor is ever duplicated. */
+	/* Connections that give themselves another turn go behind those that the kernel has. */
 	if (config != NULL && event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+	    event_config_set_max_dispatch_interval(config, NULL, LIMIT_TURNS_PER_POLL, 0) == 0 &&
 	    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
 		base = event_base_new_with_config(config);
 	if (config != NULL)

@@ -45,8 +45,9 @@ static const struct mode modes[] = {
 	{ .name = "resets", .first = HEAD "\r\n", .then = "", .is_brief = true, .is_reset = true },
 	{ .name = "slow-head", .first = HEAD, .then = "X", .at_once = 1, .is_patient = true },
 	{ .name = "endless-head", .first = HEAD, .then = "XXXXXXXXXXXXXXXX", .at_once = 16384 },
-	{ .name = "endless-chunk-size", .first = "POST /api/v1/enroll HTTP/1.1\r\nHost: localhost\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n", .then = "0000000000000000", .at_once = 16384 },
+	{ .name = "endless-chunk-size", .first = "POST /api/v1/enroll HTTP/1.1\r\n"
+	    "Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+	    .then = "0000000000000000", .at_once = 16384 },
 	{ .name = "slow-body", .first = "POST /api/v1/enroll HTTP/1.1\r\nHost: localhost\r\n"
 	    "Content-Length: 65536\r\n\r\n", .then = " ", .at_once = 1, .is_patient = true },
 	{ .name = "held-body", .first = "POST /api/v1/enroll HTTP/1.1\r\nHost: localhost\r\n"

@@ -81,7 +81,13 @@ POST /api/v1/drafts                 | /api/v1/drafts {}               | 401 401 
 POST /api/v1/drafts                 | /api/v1/drafts NEWDRAFT         | 401 401 403 401 403 403 403 403 403 404 400 404
 GET /api/v1/drafts/{id}             | /api/v1/drafts/DRAFT            | 401 401 403 401 403 403 403 403 403 404 200 404
 POST /api/v1/drafts/{id}/publish    | /api/v1/drafts/DRAFT/publish {} | 401 401 403 401 403 403 403 403 403 404 409 404
+GET /api/v1/drafts/{id}/hint        | /api/v1/drafts/DRAFT/hint       | 401 401 403 401 403 403 403 403 403 404 409 404
 DELETE /api/v1/drafts/{id}          | /api/v1/drafts/DRAFT            | 401 401 403 401 403 403 403 403 403 404 204 404
+GET /api/v1/pending                 | /api/v1/pending                 | 401 401 403 401 403 403 403 403 403 200 200 200
+GET /api/v1/pending/{channel}       | /api/v1/pending/beijing.ip      | 401 401 403 401 404 404 404 403 403 404 200 404
+GET /api/v1/pending/{channel}       | /api/v1/pending/henan.law       | 401 401 403 401 404 404 404 404 404 200 404 404
+DELETE /api/v1/pending/{channel}    | /api/v1/pending/beijing.ip      | 401 401 403 401 404 404 404 403 403 404 404 404
+POST /api/v1/purge                  | /api/v1/purge {}                | 401 401 403 401 403 403 403 403 403 403 403 400
 POST /uploads                       | /uploads                        | 401 401 403 401 403 403 403 403 403 400 400 400
 HEAD /uploads/{id}                  | /uploads/UPLOAD                 | 401 401 403 401 403 403 403 403 403 404 200 404
 PATCH /uploads/{id}                 | /uploads/UPLOAD x               | 401 401 403 401 403 403 403 403 403 404 204 404

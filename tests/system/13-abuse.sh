@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# One bad client with a hundred connections, in every way it can be bad, and a good one beside it.  What
+# the bad one does costs the hub less than 8 MiB, and the good one is always served; how long it waits is
+# printed, not judged: this machine may be busy.
+. "$(dirname "$0")/lib.sh"
+FLOOD=$KEBAO_BIN/tests/abuse/flood
+[ -x "$FLOOD" ] || skip_all "no $FLOOD: make check-programs"
+N=100
+MS=1200
+LIMIT_KIB=8192
+
+world
+{ registry && channel beijing.open beijing public bj; } >"$T/open.log" 2>&1 || bail "no open channel"
+course "$T/marks" marks one
+head -c 20000000 /dev/urandom >"$T/marks/video.mp4"
+[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/marks"
+exits 0 "something large is there for everybody" publish bj beijing.open "$T/marks"
+pack=$(cd "$HUB/repo" && find packs -type f -size +1M | head -n 1)
+like "$pack" '^packs/beijing.open/' "as a pack"
+
+memory() { awk '/^RssAnon:/ { print $2 }' "/proc/$HUB_PID/status"; }
+# The hub has come to rest when two looks at its memory are the same.
+is_at_rest() {
+	local one
+	one=$(memory)
+	sleep 0.2
+	[ "$(memory)" = "$one" ]
+}
+# flood MODE NAME [N]: a fresh hub, so that nothing of the one before is used again.
+flood() {
+	hub_stop
+	hub_start || bail "no hub"
+	wait_for "the hub at rest" is_at_rest
+	run timeout 60 "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "/$pack"
+	is "$status" 0 "$2"
+	local -A saw=()
+	local name value
+	while read -r name value; do saw[$name]=$value; done < <(xargs -n 2 <<<"$out")
+	[ "${saw[answered]:-0}" -ge 3 ]
+	ok $? "... another client is served meanwhile (${saw[answered]:-0} times)"
+	is "${saw[failed]:-}" 0 "... always"
+	if [ "$(basename "$KEBAO_BIN")" = asan ]; then
+		skip "... memory means nothing with a sanitizer"
+	else
+		[ $((${saw[peak]:-99999} - ${saw[before]:-0})) -lt $LIMIT_KIB ]
+		ok $? "... for $((${saw[peak]:-99999} - ${saw[before]:-0})) KiB at most" || diag "$out"
+	fi
+	diag "$1: the other client waits ${saw[median]:-?} ms (median), ${saw[highest]:-?} ms at most;" \
+		"$out"
+}
+
+flood idle "idle connections"
+flood silent "connections without a handshake"
+flood handshakes "handshakes, again and again" 8
+flood connection-per-byte "a connection per byte" 8
+flood resets "requests that are reset before the answer" 8
+flood slow-head "heads that come by the byte"
+flood endless-head "heads without an end"
+flood endless-chunk-size "lines of a chunk's size without an end"
+flood slow-body "bodies that come by the byte"
+flood held-body "bodies that lack the end"
+flood slow-reader "readers who read a byte now and then"
+flood flood-while-streaming "input without an end while an answer is sent"
+flood pipeline "requests for large things without waiting for the answers"
+flood unread-pipeline "requests whose answers nobody reads"
+flood tiny-ranges "thousands of ranges of a byte in one request" 8
+flood overlapping-ranges "ranges that overlap"
+flood huge-ranges "ranges over the end of numbers"
+flood single-bytes "requests for a byte each"
+flood new-keys "new keys of TLS all the time"
+
+unlike "$(cat "$T/hub.log")" 'ERROR|out of memory|Sanitizer' "the hub complains of nothing"
+hub_stop
+ok $? "and ends in order"
+done_testing
