@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clients/kebao/reasons.h"
+
 #define OPTIONS_MOST 32
 
 void
@@ -70,10 +72,20 @@ prefix_of(const struct err *e)
 	return MSG_FAIL;
 }
 
+void
+cli_warn_reason(const struct cli *cli, enum message id, const char *reason)
+{
+	struct buf b = BUF_INIT;
+
+	/* Without memory for the translation the original has to do. */
+	CLI_WARN(cli, id, reasons_add(&b, cli->lang, reason, NULL) == 0 ? buf_text(&b) : reason);
+	buf_clear(&b);
+}
+
 enum status
 cli_fail(const struct cli *cli, const struct err *e)
 {
-	CLI_WARN(cli, prefix_of(e), e->text);
+	cli_warn_reason(cli, prefix_of(e), e->text);
 	return status_of(e) == STATUS_OK ? STATUS_ERROR : status_of(e);
 }
 

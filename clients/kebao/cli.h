@@ -35,6 +35,9 @@ void cli_note(const struct cli *cli, enum message id, const char *const *args);
 void cli_chat(const struct cli *cli, enum message id, const char *const *args);
 void cli_warn(const struct cli *cli, enum message id, const char *const *args);
 
+/* A problem whose {1} is what the library says of it, translated as far as reasons.h can. */
+void cli_warn_reason(const struct cli *cli, enum message id, const char *reason);
+
 /* Report a failed call behind a prefix that names its class; the status it leads to. */
 enum status cli_fail(const struct cli *cli, const struct err *e);
 

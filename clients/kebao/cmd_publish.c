@@ -129,7 +129,7 @@ on_finding(void *ctx, enum scan_finding kind, const char *path, const char *text
 	(void)path; /* the text names it, too */
 	switch (kind) {
 	case SCAN_REFUSED:
-		CLI_WARN(r->cli, MSG_FINDING_REFUSED, text);
+		cli_warn_reason(r->cli, MSG_FINDING_REFUSED, text);
 		break;
 	case SCAN_LEFT_OUT:
 		CLI_NOTE(r->cli, MSG_FINDING_LEFT_OUT, text);
@@ -189,8 +189,8 @@ say_course_findings(const struct cli *cli, const struct buf *findings)
 		char text[400] = COURSE_FILE ": ";
 		size_t used = strlen(text);
 
-		CLI_WARN(cli, MSG_FINDING_REFUSED,
-		    (err_quote(text + used, sizeof(text) - used, line, len), text));
+		(void)err_quote(text + used, sizeof(text) - used, line, len);
+		cli_warn_reason(cli, MSG_FINDING_REFUSED, text);
 		line += len + (line[len] == '\n');
 	}
 }
@@ -233,6 +233,8 @@ read_folder(struct running *r, struct err *e)
 
 		if (e->sys == ENOENT)
 			e->class = ERR_NOT_FOUND;
+		else if (e->sys == ENOTDIR)
+			e->class = ERR_BAD_INPUT;
 		return rc;
 	}
 	course = read_course(r, &of_course);

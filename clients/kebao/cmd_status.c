@@ -8,6 +8,7 @@
 #include "catalog/json/json.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/pace.h"
+#include "clients/kebao/reasons.h"
 #include "clients/kebao/report.h"
 #include "clients/kebao/session.h"
 #include "clients/kebao/settings.h"
@@ -71,6 +72,7 @@ say_idle(const struct view *v)
 {
 	const struct report_state *r = &v->run;
 	struct text contact, at, percent, status;
+	struct buf why = BUF_INIT;
 	unsigned share = r->total_bytes > 0
 	    ? (unsigned)(100.0 * (double)r->done_bytes / (double)r->total_bytes)
 	    : 0;
@@ -91,8 +93,10 @@ say_idle(const struct view *v)
 		CLI_SAY(v->cli, MSG_STATUS_FAILED_WITH, text_time(&at, r->updated_at),
 		    text_number(&status, (uint64_t)r->status));
 	} else {
-		CLI_SAY(v->cli, MSG_STATUS_FAILED, text_time(&at, r->updated_at), r->why);
+		CLI_SAY(v->cli, MSG_STATUS_FAILED, text_time(&at, r->updated_at),
+		    reasons_add(&why, v->cli->lang, r->why, NULL) == 0 ? buf_text(&why) : r->why);
 	}
+	buf_clear(&why);
 }
 
 static void

@@ -3,8 +3,8 @@
  * Every sentence kebao says, in Chinese and in English, in one table:
  * messages.def.  A text names its arguments {1} to {9}, so each language may
  * put them where its grammar wants them; arguments are strings, numbers are
- * made words by text.h first.  What the library reports stays English behind a
- * prefix in the user's language.
+ * made words by text.h first.  What the library reports stands behind a prefix in the user's
+ * language; reasons.h says it in Chinese where it knows it.
  *
  * Arguments may come from a hub or a file: control characters and invalid
  * UTF-8 in them become '?', so that nobody's title moves the cursor.

@@ -106,7 +106,7 @@ sent_bytes() {
 printf '%s课包 kebao%s：律师协会之间的课程分发\n           courses between bar associations\n' "$BOLD" "$PLAIN"
 printf '\n   一切都在临时目录 %s 中，结束时删除。\n   All of it lives in a temporary directory, which is removed at the end.\n' "$T"
 
-step "建站：根密钥和目标密钥离线保存，站点只有在线密钥" \
+step "建站：根密钥和目标密钥离线保存，课程中心只有在线密钥" \
 	"A new hub: root and targets keys are for a drawer; the hub keeps only its online keys"
 openssl rand -hex 16 | as tee "$T/spare/passphrase" >/dev/null || exit 1
 PORT=${DEMO_PORT:-8443}
@@ -130,14 +130,14 @@ chmod 0644 "$T/kebaod.conf"
 HUB_PID=$!
 for ((i = 0; ; i++)); do
 	curl -ks --max-time 5 "$URL/api/v1/hub" >"$T/hub.json" && break
-	[ "$i" -lt 200 ] || fail "站点没有启动 the hub did not come up"
+	[ "$i" -lt 200 ] || fail "课程中心没有启动 the hub did not come up"
 	sleep 0.1
 done
 as cat "$T/spare/hub/keys/ca.pem" >"$T/hub-ca.pem" || fail "no hub CA"
 curl -fsS --cacert "$T/hub-ca.pem" "$URL/api/v1/hub" >"$T/hub.json" || fail "curl --cacert"
 printf '   %s$%s curl --cacert hub-ca.pem %s/api/v1/hub\n' "$DIM" "$PLAIN" "$URL"
 jq -c . "$T/hub.json" | indent
-say "站点已在 $URL 服务，任何程序用站点证书都能访问" "the hub serves; any program with the hub's CA may speak to it"
+say "课程中心已在 $URL 服务，任何程序用课程中心的证书都能访问" "the hub serves; any program with the hub's CA may speak to it"
 
 step "管理员用注册码登记，载入 32 个省级协会和有据可查的结对" \
 	"The administrator enrols and loads the associations and the pairings that are documented"
@@ -222,7 +222,7 @@ printf '\n%s全部如实完成。All of it happened as told.%s\n' "$BOLD" "$PLAI
 if [ ! -t 0 ] || [ ! -t 1 ]; then exit 0; fi
 cat <<END
 
-站点继续在 $URL 服务，按 Ctrl-C 结束并删除一切。
+课程中心继续在 $URL 服务，按 Ctrl-C 结束并删除一切。
 The hub serves at $URL until Ctrl-C, which also removes everything.
 
   curl --cacert $T/hub-ca.pem $URL/api/v1/hub
@@ -230,4 +230,4 @@ The hub serves at $URL until Ctrl-C, which also removes everything.
 END
 trap 'exit 0' INT
 wait "$HUB_PID"
-fail "站点自己停了 the hub has ended by itself"
+fail "课程中心自己停了 the hub has ended by itself"

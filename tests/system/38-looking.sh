@@ -59,4 +59,24 @@ mkdir "$T/wrong"
 printf '{\n "course": "marks",\n "label": "1",,\n "field": "ip"\n}\n' >"$T/wrong/course.json"
 exits 8 "a course.json that is no JSON" publish bj beijing.ip "$T/wrong" --lang en
 like "$err" 'course.json: not acceptable JSON: .* \(line 3, byte 14\)$' "the mistake's line is named"
+
+# What a clerk gets wrong is said in Chinese, too: no English sentence (three words in a row) is left.
+# Names of files are one word each here.
+printf '{"course":"Marks","label":"","title":{},"field":"law","languages":[],"lecturers":[" a"]}' >"$T/wrong/course.json"
+touch "$T/wrong/CON.txt" "$T/wrong/a:b" "$T/wrong/end." "$T/wrong/ begin" "$T/wrong/A" "$T/wrong/a" \
+	"$T/wrong/$(printf 'gbk\xd6\xd0')" "$T/wrong/$(printf 'new\nline')" "$T/wrong/$(printf 'bidi\xe2\x80\xae')"
+ln -s /etc/passwd "$T/wrong/link"
+mkfifo "$T/wrong/fifo"
+exits 8 "a folder full of mistakes" publish bj beijing.ip "$T/wrong" --lang zh
+like "$err" '^不能发布  名称 "CON.txt": 有一段是 Windows 的设备名' "a device name, in Chinese"
+like "$err" '^不能发布  course.json: label: 未填写；请给这一版起个名称' "an empty label, in Chinese"
+is "$(grep -c '^不能发布' <<<"$err")" 16 "every mistake is named"
+unlike "$(grep '^不能发布' <<<"$err" | sed 's/course.json: //')" '[A-Za-z]{2,} [A-Za-z]{2,} [A-Za-z]{2,}' "and none in English"
+printf '{"course":"marks","minutes":"90","lecturer":1}' >"$T/wrong/course.json"
+run publish bj beijing.ip "$T/wrong" --lang zh
+like "$err" 'minutes: 应为整数，现为文字$' "a text for a number, in Chinese"
+printf '{"course":"marks",}' >"$T/wrong/course.json"
+run publish bj beijing.ip "$T/wrong" --lang zh
+like "$err" 'course.json: JSON 格式有误：此处应为带英文双引号的项目名.*，位于字节 18$' "a comma too many, in Chinese"
+exits 8 "a file is no folder" publish bj beijing.ip "$T/wrong/course.json"
 done_testing

@@ -14,6 +14,7 @@
 #include "clients/kebao/library.h"
 #include "clients/kebao/messages.h"
 #include "clients/kebao/progress.h"
+#include "clients/kebao/reasons.h"
 #include "clients/kebao/status.h"
 #include "clients/kebao/text.h"
 
@@ -44,6 +45,35 @@ both_languages_say_the_same_things(void **state)
 		assert_true(utf8_valid(zh, strlen(zh)));
 		if (placeholders(zh) != placeholders(en))
 			fail_msg("other arguments: \"%s\" and \"%s\"", zh, en);
+	}
+}
+
+static void
+reasons_are_said_in_chinese_and_names_are_left_alone(void **state)
+{
+	static const struct {
+		const char *en, *zh;
+	} said[] = {
+		{ "key file a.pem: wrong passphrase", "密钥文件 a.pem: 口令不对" },
+		{ "name \"is too large\": it is empty", "名称 \"is too large\": 名称为空" },
+		{ "names \"A is empty\" and \"a is empty\" are the same to Windows and Mac, which "
+		  "do not tell capitals apart; rename one", "名称 \"A is empty\" 和 \"a is empty\" "
+		  "在 Windows 和 Mac 上是同一个名称（不区分大小写）；请改其中一个" },
+		{ "title.zh: is too long (1 to 200 characters on one line are wanted)",
+		  "title.zh: 太长 (应为 1 至 200 个字，不换行)" },
+		{ "nobody has said this 从来", "nobody has said this 从来" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		struct buf b = BUF_INIT;
+
+		assert_int_equal(reasons_add(&b, LANGUAGE_ZH, said[i].en, NULL), 0);
+		assert_string_equal(buf_text(&b), said[i].zh);
+		buf_truncate(&b, 0);
+		assert_int_equal(reasons_add(&b, LANGUAGE_EN, said[i].en, NULL), 0);
+		assert_string_equal(buf_text(&b), said[i].en);
+		buf_clear(&b);
 	}
 }
 
@@ -245,6 +275,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_languages_say_the_same_things),
+		cmocka_unit_test(reasons_are_said_in_chinese_and_names_are_left_alone),
 		cmocka_unit_test(arguments_find_their_places_and_are_made_harmless),
 		cmocka_unit_test(language_follows_the_first_variable_that_is_set),
 		cmocka_unit_test(numbers_are_words),
