@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is slow is waited for as long as the deadlines say, and no longer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/http/exchange.h"
+#include "daemon/http/reply.h"
+#include "tests/unit/daemon/rig.h"
+
+#define SHORT_MS 500u /* far from what a busy machine needs for anything else */
+#define BIG_BYTES (256ull << 20)
+
+static struct rig rig;
+static atomic_uint n_whole, n_cut; /* requests that ended in order, and others */
+static atomic_int last_cert;       /* enum exchange_cert of the last request */
+
+static void
+before(struct exchange *x)
+{
+	atomic_store(&last_cert, (int)x->cert);
+}
+
+static void
+after(struct exchange *x, int status, uint64_t sent_bytes, bool is_whole)
+{
+	(void)x;
+	(void)status;
+	(void)sent_bytes;
+	(void)atomic_fetch_add(is_whole ? &n_whole : &n_cut, 1);
+}
+
+static int
+answer(struct exchange *x, struct err *e)
+{
+	return reply_empty(x, 200, e);
+}
+
+static int
+read_zeros(void *ctx, uint64_t off, uint8_t *out, size_t room, size_t *n, struct err *e)
+{
+	(void)ctx;
+	(void)off;
+	(void)e;
+	memset(out, 0, room);
+	*n = room;
+	return 0;
+}
+
+static void
+close_zeros(void *ctx)
+{
+	(void)ctx;
+}
+
+static int
+send_big(struct exchange *x, struct err *e)
+{
+	const struct reply_source source = { .read = read_zeros, .close = close_zeros };
+	const struct reply_entity what = { .content_type = "application/octet-stream",
+		.length = BIG_BYTES };
+
+	return reply_stream(x, &source, &what, e);
+}
+
+static const struct route routes[] = {
+	{ .method = METHOD_GET, .pattern = "/", .run = ROUTE_ON_LOOP, .handler = answer },
+	{ .method = METHOD_POST, .pattern = "/", .run = ROUTE_ON_LOOP, .body = ROUTE_BODY_MEMORY,
+	    .max_body_bytes = 1 << 20, .handler = answer },
+	{ .method = METHOD_GET, .pattern = "/big", .run = ROUTE_IN_POOL, .handler = send_big },
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void
+pause_a_moment(void)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+
+	(void)nanosleep(&moment, NULL);
+}
+
+/* Send text of one byte after another, or nothing, until the server ends it; ms that took. */
+static uint64_t
+drag_on(struct rig_client *c, bool sends)
+{
+	uint64_t began = now_ms();
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+	while (poll(&p, 1, 20) == 0) {
+		assert_true(now_ms() - began < RIG_DEADLINE_S * 1000);
+		if (sends && !rig_send_text(c, "X"))
+			break;
+	}
+	/* A ticket of TLS may have been what came; then only the end is left to come. */
+	while (rig_receive(c))
+		;
+	return now_ms() - began;
+}
+
+static void
+who_does_not_shake_hands_is_cut(void **state)
+{
+	struct rig_client c = { .fd = rig_dial(rig.port) };
+
+	(void)state;
+	assert_true(drag_on(&c, false) >= SHORT_MS - 20);
+	rig_close(&c);
+	c = (struct rig_client){ .fd = rig_dial(rig.port) };
+	/* A ClientHello that never gets whole. */
+	assert_int_equal(send(c.fd, "\x16\x03\x01\x01\x00\x01", 6, MSG_NOSIGNAL), 6);
+	assert_true(drag_on(&c, true) >= SHORT_MS - 20);
+	rig_close(&c);
+}
+
+/* A connection that has been answered once, so that its ticket is read. */
+static void
+connect_and_ask(struct rig_client *c, const struct rig_identity *id)
+{
+	struct rig_reply r;
+
+	rig_connect(&rig, c, id, NULL);
+	assert_true(rig_send_text(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+	rig_reply(c, true, &r);
+	assert_int_equal(r.status, 200);
+	rig_reply_clear(&r);
+}
+
+static void
+an_idle_connection_and_a_slow_head_are_cut(void **state)
+{
+	struct rig_client c;
+
+	(void)state;
+	connect_and_ask(&c, NULL);
+	assert_true(drag_on(&c, false) >= SHORT_MS - 20);
+	rig_close(&c);
+	connect_and_ask(&c, NULL);
+	assert_true(rig_send_text(&c, "GET /"));
+	assert_true(drag_on(&c, true) >= SHORT_MS - 20); /* bytes that come buy no time */
+	rig_close(&c);
+}
+
+static void
+a_body_that_stalls_or_trickles_is_cut(void **state)
+{
+	struct rig_client c;
+
+	(void)state;
+	for (int sends = 0; sends <= 1; sends++) {
+		unsigned cut = atomic_load(&n_cut);
+		uint64_t began = now_ms();
+
+		connect_and_ask(&c, NULL);
+		assert_true(rig_send_text(&c,
+		    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nX"));
+		assert_true(drag_on(&c, sends == 1) >= SHORT_MS - 20);
+		rig_close(&c);
+		while (atomic_load(&n_cut) == cut) { /* told after the socket is closed */
+			assert_true(now_ms() - began < RIG_DEADLINE_S * 1000);
+			pause_a_moment();
+		}
+	}
+}
+
+static void
+a_reader_who_stalls_or_trickles_is_cut(void **state)
+{
+	struct rig_client c;
+
+	(void)state;
+	for (int reads = 0; reads <= 1; reads++) {
+		unsigned cut = atomic_load(&n_cut);
+		uint64_t began = now_ms();
+
+		connect_and_ask(&c, NULL);
+		assert_true(rig_send_text(&c, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n"));
+		while (atomic_load(&n_cut) == cut) {
+			char bytes[64];
+
+			assert_true(now_ms() - began < RIG_DEADLINE_S * 1000);
+			pause_a_moment(); /* a slow reader is what this is */
+			if (reads == 1)
+				(void)SSL_read(c.ssl, bytes, sizeof(bytes));
+		}
+		assert_true(now_ms() - began >= SHORT_MS - 20);
+		rig_close(&c);
+	}
+}
+
+static void
+a_certificate_that_expires_meanwhile_is_expired(void **state)
+{
+	struct rig_identity id;
+	struct rig_client c;
+	struct rig_reply r;
+	uint64_t began = now_ms();
+	int cert;
+
+	(void)state;
+	rig_identity_new(&id, &(struct rig_kind){ .issuer = &rig.ca, .usage = "clientAuth",
+	    .name = "somebody", .from_s = -60, .until_s = 1 });
+	connect_and_ask(&c, &id);
+	cert = atomic_load(&last_cert); /* on a busy machine the second may be over */
+	assert_true(cert == CERT_VERIFIED || cert == CERT_EXPIRED);
+	while (atomic_load(&last_cert) != CERT_EXPIRED) {
+		assert_true(now_ms() - began < RIG_DEADLINE_S * 1000);
+		assert_true(rig_send_text(&c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+		rig_reply(&c, true, &r);
+		assert_int_equal(r.status, 200);
+		rig_reply_clear(&r);
+		pause_a_moment();
+	}
+	rig_close(&c);
+	rig_identity_clear(&id);
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	rig_init(&rig);
+	rig.service.routes = routes;
+	rig.service.n_routes = sizeof(routes) / sizeof(routes[0]);
+	rig.service.before = before;
+	rig.service.after = after;
+	rig.config.deadlines.handshake_ms = SHORT_MS;
+	rig.config.deadlines.head_ms = SHORT_MS;
+	rig.config.deadlines.idle_ms = SHORT_MS;
+	rig.config.deadlines.stall_ms = SHORT_MS;
+	rig.config.deadlines.grace_ms = SHORT_MS;
+	rig.config.deadlines.min_rate_bytes_s = 64u << 20;
+	rig_start(&rig);
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	(void)state;
+	rig_stop(&rig);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_does_not_shake_hands_is_cut),
+		cmocka_unit_test(an_idle_connection_and_a_slow_head_are_cut),
+		cmocka_unit_test(a_body_that_stalls_or_trickles_is_cut),
+		cmocka_unit_test(a_reader_who_stalls_or_trickles_is_cut),
+		cmocka_unit_test(a_certificate_that_expires_meanwhile_is_expired),
+	};
+
+	return cmocka_run_group_tests_name("deadline", tests, start, stop);
+}
