@@ -175,7 +175,7 @@ static const struct {
 	    "behind a bare CR" },
 	{ { 400 }, SHUT, { POST_("Transfer-Encoding: \x0b" "chunked\r\n") "0\r\n\r\n", 0 },
 	    "a vertical tab" },
-	{ { 400 }, SHUT, { POST_("Transfer-Encoding\x00: chunked\r\n") "0\r\n\r\n", 67 },
+	{ { 400 }, SHUT, { POST_("Transfer-Encoding\x00: chunked\r\n") "0\r\n\r\n", 62 },
 	    "a NUL behind the name" },
 	{ { 400 }, SHUT, { POST_("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n")
 	    "0\r\n\r\n", 0 }, "both lengths" },
