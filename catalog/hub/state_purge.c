@@ -19,7 +19,8 @@ read_pack(struct state_query *q, struct state_purge_pack *p, struct err *e)
 	if (!state_query_get_digest(q, 2, &p->sha256) || state_query_get_int(q, 3) < 0)
 		return state_query_damaged("a row of packs", e);
 	p->length = (uint64_t)state_query_get_int(q, 3);
-	return 0;
+	p->replaced_at = state_query_get_int(q, 4);
+	return state_query_copy_text(q, 5, p->org, sizeof(p->org), e);
 }
 
 int
@@ -34,7 +35,8 @@ state_purge_packs(struct state *s, struct state_purge_pack **out, size_t *n, str
 	if (state_db_reader_take(s, &db, e) == -1)
 		return -1;
 	if (state_query_open(&q, db,
-	        "SELECT packs.no, channels.id, packs.sha256, packs.length FROM packs"
+	        "SELECT packs.no, channels.id, packs.sha256, packs.length,"
+	        " packs.replaced_at, packs.org FROM packs"
 	        " JOIN channels ON channels.no = packs.channel ORDER BY packs.no",
 	        e) == 0) {
 		while ((got = state_query_step(&q, e)) == 1) {

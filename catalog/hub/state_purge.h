@@ -18,7 +18,9 @@ struct state_purge_pack {
 	int64_t no; /* as in state_purge_frames() */
 	char channel[LIMIT_ID_BYTES + 1];
 	struct digest sha256;
-	uint64_t length;
+	uint64_t length;     /* that counts; 0 where nothing does any more */
+	int64_t replaced_at; /* when frames moved from it to another; 0: never */
+	char org[LIMIT_ID_BYTES + 1];
 };
 
 /* All packs, by number; free() the array. */

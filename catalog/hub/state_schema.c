@@ -34,16 +34,18 @@ static const char script[] =
 
     "CREATE TABLE channels ("
     "  no INTEGER PRIMARY KEY,"
-    "  id TEXT NOT NULL UNIQUE"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  hints_due INTEGER NOT NULL DEFAULT 0" /* frames moved, and not all hints say so */
     ") STRICT;"
 
     "CREATE TABLE packs ("
     "  no INTEGER PRIMARY KEY,"
     "  channel INTEGER NOT NULL REFERENCES channels (no),"
     "  sha256 BLOB NOT NULL CHECK (length(sha256) = 32),"
-    "  length INTEGER NOT NULL,"
+    "  length INTEGER NOT NULL," /* 0: it counts against nobody any more */
     "  org TEXT NOT NULL,"
     "  is_released INTEGER NOT NULL DEFAULT 0," /* a published release has frames in it */
+    "  replaced_at INTEGER NOT NULL DEFAULT 0," /* when frames moved from it to another */
     "  UNIQUE (channel, sha256)"
     ") STRICT;"
 

@@ -17,6 +17,7 @@
 #include "daemon/app/hot.h"
 #include "daemon/app/layouts.h"
 #include "daemon/app/patcher.h"
+#include "daemon/app/repacker.h"
 #include "daemon/app/routes.h"
 #include "daemon/app/servercert.h"
 #include "daemon/app/switchover.h"
@@ -97,6 +98,16 @@ start_patcher(struct app *app, struct err *e)
 	return config->makes_patches ? patcher_run(&parts, &app->patcher, e) : 0;
 }
 
+static int
+start_repacker(struct app *app, struct err *e)
+{
+	struct repacker_parts parts = { .dirfd = app->dirfd, .state = app->state,
+		.store = app->store, .layouts = app->layouts,
+		.reserve_bytes = app->config->free_space_reserve };
+
+	return repacker_run(&parts, &app->repacker, e);
+}
+
 static void
 fill_service(struct app *app)
 {
@@ -123,7 +134,8 @@ start_all(struct app *app, struct err *e)
 		return -1;
 	upkeep_start_up(app, now);
 	fill_service(app);
-	if (drafts_run(app->drafts, e) == -1 || start_patcher(app, e) == -1)
+	if (drafts_run(app->drafts, e) == -1 || start_patcher(app, e) == -1 ||
+	    start_repacker(app, e) == -1)
 		return -1;
 	return upkeep_run(app, &app->upkeep, e);
 }
@@ -173,6 +185,7 @@ app_stop(struct app *app)
 		return;
 	upkeep_stop(app->upkeep); /* threads first: they use all that follows */
 	patcher_free(app->patcher);
+	repacker_free(app->repacker);
 	drafts_free(app->drafts);
 	switchover_free(app->switchover);
 	uploads_free(app->uploads);

@@ -19,6 +19,7 @@ struct drafts;
 struct hot;
 struct layouts;
 struct patcher;
+struct repacker;
 struct server;
 struct signer;
 struct state;
@@ -41,6 +42,7 @@ struct app {
 	struct switchover *switchover;
 	struct drafts *drafts;
 	struct patcher *patcher; /* NULL where patches are off */
+	struct repacker *repacker;
 	struct upkeep *upkeep;
 	struct capability_key capability_key; /* of this process; set at its start */
 	pthread_mutex_t registry_lock;   /* one change of the registry at a time */

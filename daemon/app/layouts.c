@@ -30,6 +30,8 @@ struct layouts {
 	pthread_mutex_t lock; /* of what follows */
 	struct kept *newest, *oldest;
 	size_t bytes;
+	uint64_t n_forgotten;      /* how often all were forgotten */
+	pthread_mutex_t hint_lock; /* layouts_hint_begin() */
 };
 
 static void
@@ -50,6 +52,11 @@ layouts_new(struct state *state, const struct store *store, size_t max_bytes,
 	struct layouts *ls = calloc(1, sizeof(*ls));
 
 	if (ls == NULL || pthread_mutex_init(&ls->lock, NULL) != 0) {
+		free(ls);
+		return err_nomem(e);
+	}
+	if (pthread_mutex_init(&ls->hint_lock, NULL) != 0) {
+		pthread_mutex_destroy(&ls->lock);
 		free(ls);
 		return err_nomem(e);
 	}
@@ -114,14 +121,28 @@ layouts_free(struct layouts *ls)
 		unlist(ls, k);
 		kept_free(k);
 	}
+	pthread_mutex_destroy(&ls->hint_lock);
 	pthread_mutex_destroy(&ls->lock);
 	free(ls);
+}
+
+void
+layouts_hint_begin(struct layouts *ls)
+{
+	pthread_mutex_lock(&ls->hint_lock);
+}
+
+void
+layouts_hint_end(struct layouts *ls)
+{
+	pthread_mutex_unlock(&ls->hint_lock);
 }
 
 void
 layouts_forget(struct layouts *ls)
 {
 	pthread_mutex_lock(&ls->lock);
+	ls->n_forgotten++;
 	while (ls->newest != NULL) {
 		struct kept *k = ls->newest;
 
@@ -358,8 +379,10 @@ layouts_take(struct layouts *ls, const char *channel, const struct digest *index
     struct buf *missing, struct layout **out, struct err *e)
 {
 	struct kept *k, *other;
+	uint64_t n_forgotten;
 
 	pthread_mutex_lock(&ls->lock);
+	n_forgotten = ls->n_forgotten;
 	k = find(ls, channel, index_hash);
 	if (k != NULL) {
 		unlist(ls, k);
@@ -375,7 +398,7 @@ layouts_take(struct layouts *ls, const char *channel, const struct digest *index
 		if (other != NULL) {
 			kept_free(k);
 			k = other;
-		} else
+		} else if (n_forgotten == ls->n_forgotten)
 			list_newest(ls, k);
 		k->users++;
 		shrink(ls);

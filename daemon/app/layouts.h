@@ -52,8 +52,18 @@ int layouts_take(struct layouts *ls, const char *channel, const struct digest *i
     struct buf *missing, struct layout **out, struct err *e) __attribute__((warn_unused_result));
 void layouts_give_back(struct layouts *ls, struct layout *l); /* NULL is fine */
 
-/* Keep none of those known: frames have gone.  Those in use stay with their users. */
+/*
+ * Keep none of those known, nor any being made at this moment: frames have moved or gone.  Those in
+ * use stay with their users.
+ */
 void layouts_forget(struct layouts *ls);
+
+/*
+ * Around taking a layout, writing its hint and whatever that hint follows from: without, an
+ * older place could be written over a newer one.
+ */
+void layouts_hint_begin(struct layouts *ls);
+void layouts_hint_end(struct layouts *ls);
 
 /* What streams of the release read from; lends l. */
 struct stream_source layouts_source(const struct layouts *ls, const struct layout *l);

@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/base/buf.h"
+#include "catalog/base/limits.h"
+#include "catalog/repo/index.h"
+#include "catalog/repo/objpath.h"
+#include "catalog/repo/store.h"
+
 #define FIRST_SLOTS 1024u /* a power of two */
 
 /* Hashes are uniform: their first bytes are as good as any. */
@@ -65,4 +71,37 @@ needs_clear(struct needs *n)
 {
 	free(n->slots);
 	*n = (struct needs)NEEDS_INIT;
+}
+
+int
+needs_add_index(struct needs *n, const struct store *store, const char *channel,
+    const struct digest *index, int64_t until, struct err *e)
+{
+	char name[OBJPATH_SIZE];
+	struct buf bytes = BUF_INIT;
+	struct index *ix = NULL;
+	struct err mine = { 0 };
+	int rc = -1;
+
+	objpath_index(name, channel, index);
+	if (store_load(store, name, LIMIT_INDEX_BYTES, &bytes, &mine) == -1) {
+		/* Purged before, or a draft's that has not come: it holds nothing. */
+		rc = mine.class == ERR_NOT_FOUND && until != NEEDS_ALWAYS
+		    ? 0 : err_set(e, mine.class, "%s", mine.text);
+		goto out;
+	}
+	if (index_parse(buf_data(&bytes), buf_len(&bytes), &ix, e) == -1)
+		goto out;
+	for (uint32_t i = 0; i < index_n_frames(ix); i++) {
+		struct index_frame f;
+
+		index_frame(ix, i, &f);
+		if (needs_add(n, f.sha256, until, e) == -1)
+			goto out;
+	}
+	rc = 0;
+out:
+	index_free(ix);
+	buf_clear(&bytes);
+	return rc;
 }

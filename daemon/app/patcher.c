@@ -261,14 +261,18 @@ write_hint(struct patcher *p, const struct state_release *r, const struct hint_p
 	struct layout *l;
 	int rc = -1;
 
-	if (layouts_take(p->parts.layouts, r->channel, &r->index, NULL, &l, e) == -1)
+	layouts_hint_begin(p->parts.layouts);
+	if (layouts_take(p->parts.layouts, r->channel, &r->index, NULL, &l, e) == -1) {
+		layouts_hint_end(p->parts.layouts);
 		return -1;
+	}
 	objpath_hint(name, r->channel, r->course, r->number);
 	if (hint_encode(l->hint, &bytes, e) == 0 &&
 	    hint_encode_patches(patches, n, &bytes, e) == 0)
 		rc = store_replace(p->parts.store, name, buf_data(&bytes), buf_len(&bytes), e);
 	buf_clear(&bytes);
 	layouts_give_back(p->parts.layouts, l);
+	layouts_hint_end(p->parts.layouts);
 	return rc;
 }
 

@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog/base/limits.h"
 #include "catalog/base/utc.h"
 #include "catalog/hub/state_audit.h"
 #include "catalog/hub/state_drafts.h"
 #include "catalog/hub/state_purge.h"
-#include "catalog/repo/index.h"
 #include "catalog/repo/store.h"
 #include "daemon/app/context.h"
 #include "daemon/app/drafts.h"
@@ -42,43 +40,13 @@ struct purge {
 
 /* ---- what is needed ---- */
 
-static int
-add_frames(struct purge *p, const char *channel, const struct digest *index, int64_t until,
-    struct err *e)
-{
-	char name[OBJPATH_SIZE];
-	struct buf bytes = BUF_INIT;
-	struct index *ix = NULL;
-	struct err mine = { 0 };
-	int rc = -1;
-
-	objpath_index(name, channel, index);
-	if (store_load(p->app->store, name, LIMIT_INDEX_BYTES, &bytes, &mine) == -1) {
-		/* Purged before, or a draft's that has not come: it holds nothing. */
-		rc = mine.class == ERR_NOT_FOUND && until != NEEDS_ALWAYS
-		    ? 0 : err_set(e, mine.class, "%s", mine.text);
-		goto out;
-	}
-	if (index_parse(buf_data(&bytes), buf_len(&bytes), &ix, e) == -1)
-		goto out;
-	for (uint32_t i = 0; i < index_n_frames(ix); i++) {
-		struct index_frame f;
-
-		index_frame(ix, i, &f);
-		if (needs_add(&p->frames, f.sha256, until, e) == -1)
-			goto out;
-	}
-	rc = 0;
-out:
-	index_free(ix);
-	buf_clear(&bytes);
-	return rc;
-}
-
 static int64_t
-until_of(const struct state_release *r)
+until_of(const struct purge *p, const struct state_release *r)
 {
-	return r->is_live ? NEEDS_ALWAYS : r->ended_at;
+	if (r->is_live)
+		return NEEDS_ALWAYS;
+	/* What was recalled can be brought back until somebody asks for a purge. */
+	return p->o->is_replaced && r->withdrawn_at != 0 ? NEEDS_ALWAYS - 1 : r->ended_at;
 }
 
 /* Indexes and records of all releases and drafts. */
@@ -87,9 +55,9 @@ add_names(struct purge *p, struct err *e)
 {
 	for (size_t i = 0; i < p->n_releases; i++) {
 		const struct state_release *r = &p->releases[i];
-		int64_t record = r->withdrawn_at != 0 ? NEEDS_ALWAYS : until_of(r);
+		int64_t record = r->withdrawn_at != 0 ? NEEDS_ALWAYS : until_of(p, r);
 
-		if (needs_add(&p->indexes, &r->index, until_of(r), e) == -1 ||
+		if (needs_add(&p->indexes, &r->index, until_of(p, r), e) == -1 ||
 		    needs_add(&p->records, &r->record, record, e) == -1)
 			return -1;
 	}
@@ -110,15 +78,15 @@ add_channel(struct purge *p, const char *channel, struct err *e)
 	needs_clear(&p->frames);
 	for (size_t i = 0; i < p->n_releases; i++)
 		if (strcmp(p->releases[i].channel, channel) == 0 &&
-		    add_frames(p, channel, &p->releases[i].index, until_of(&p->releases[i]), e) ==
-		        -1)
+		    needs_add_index(&p->frames, p->app->store, channel, &p->releases[i].index,
+		        until_of(p, &p->releases[i]), e) == -1)
 			return -1;
 	/* One that was never verified may lack its index; it is judged anew in any case. */
 	for (size_t k = 0; k < 3; k++)
 		for (size_t i = 0; i < p->n_drafts[k]; i++)
 			if (strcmp(p->drafts[k][i].release.channel, channel) == 0 &&
-			    add_frames(p, channel, &p->drafts[k][i].release.index,
-			        NEEDS_ALWAYS - 1, e) == -1)
+			    needs_add_index(&p->frames, p->app->store, channel,
+			        &p->drafts[k][i].release.index, NEEDS_ALWAYS - 1, e) == -1)
 				return -1;
 	return 0;
 }
@@ -248,11 +216,16 @@ judge_pack(struct purge *p, const struct objpath *path, const struct store_item 
 	struct use *u = find_use(p, path);
 	struct purge_object *o;
 
+	if (p->o->is_replaced && (u == NULL || u->pack->replaced_at == 0))
+		return 0;
 	/* It may be coming in at this moment: in the store, and not yet known. */
 	if (u == NULL && item->changed_at > p->o->now - PURGE_YOUNG_S)
 		return 0;
-	if (u == NULL || u->until < NEEDS_ALWAYS - 1)
-		return let_go(p, path, item, u == NULL ? NEEDS_NEVER : u->until, e);
+	if (u == NULL)
+		return let_go(p, path, item, NEEDS_NEVER, e);
+	if (u->until < NEEDS_ALWAYS - 1) /* hints of yesterday may still name one replaced today */
+		return let_go(p, path, item,
+		    u->until > u->pack->replaced_at ? u->until : u->pack->replaced_at, e);
 	if (u->dead_bytes == 0)
 		return 0;
 	o = add_object(&p->out->kept, &p->out->n_kept, e);
@@ -368,6 +341,7 @@ purge_run(struct app *app, const struct purge_options *o, struct purge_result *o
     struct err *e)
 {
 	static const char *const tops[] = { "packs", "indexes", "targets", "hints" };
+	const size_t n_tops = o->is_replaced ? 1 : sizeof(tops) / sizeof(tops[0]);
 	struct purge p = { .app = app, .o = o, .out = out };
 	int rc = -1;
 
@@ -377,7 +351,7 @@ purge_run(struct app *app, const struct purge_options *o, struct purge_result *o
 	drafts_hold(app->drafts); /* a check under way believes in frames it has seen */
 	if (look(&p, e) == -1)
 		goto out;
-	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
+	for (size_t i = 0; i < n_tops; i++)
 		if (store_walk(app->store, tops[i], on_item, &p, e) == -1)
 			goto out;
 	rc = 0;

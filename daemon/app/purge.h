@@ -23,6 +23,8 @@ struct app;
 struct purge_options {
 	bool is_dry;      /* only look */
 	bool is_now;      /* do not wait PURGE_SPARED_DAYS */
+	/* Only packs that others replaced, and nothing a recalled release may want back. */
+	bool is_replaced;
 	int64_t now;
 	const char *actor;
 };

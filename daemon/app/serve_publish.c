@@ -14,6 +14,7 @@
 #include "daemon/app/cosign.h"
 #include "daemon/app/layouts.h"
 #include "daemon/app/patcher.h"
+#include "daemon/app/repacker.h"
 #include "daemon/app/rolecheck.h"
 #include "daemon/app/serve.h"
 #include "daemon/app/switchover.h"
@@ -210,8 +211,10 @@ serve_publish(struct exchange *x, struct err *e)
 			rc = publish(x, &d, &done, e);
 	}
 	switchover_end(sw);
-	if (rc == 0 && !done.is_waiting)
+	if (rc == 0 && !done.is_waiting) {
 		patcher_wake(context_app(x)->patcher);
+		repacker_wake(context_app(x)->repacker);
+	}
 	return rc == 0 ? answer_outcome(x, d.release.channel, &done, e) : respond_space(x, e);
 }
 

@@ -76,13 +76,17 @@ write_hint(struct switchover *sw, const struct state_release *r, struct err *e)
 	struct layout *l;
 	int rc = -1;
 
-	if (layouts_take(sw->parts.layouts, r->channel, &r->index, NULL, &l, e) == -1)
+	layouts_hint_begin(sw->parts.layouts);
+	if (layouts_take(sw->parts.layouts, r->channel, &r->index, NULL, &l, e) == -1) {
+		layouts_hint_end(sw->parts.layouts);
 		return -1;
+	}
 	objpath_hint(name, r->channel, r->course, r->number);
 	if (hint_encode(l->hint, &bytes, e) == 0 && release_packs(sw, r, l->hint, e) == 0)
 		rc = store_replace(sw->parts.store, name, buf_data(&bytes), buf_len(&bytes), e);
 	buf_clear(&bytes);
 	layouts_give_back(sw->parts.layouts, l);
+	layouts_hint_end(sw->parts.layouts);
 	return rc;
 }
 

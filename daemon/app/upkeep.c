@@ -12,9 +12,12 @@
 
 #include "catalog/base/utc.h"
 #include "catalog/hub/state_drafts.h"
+#include "catalog/hub/state_purge.h"
 #include "daemon/app/context.h"
 #include "daemon/app/expiries.h"
 #include "daemon/app/patcher.h"
+#include "daemon/app/purge.h"
+#include "daemon/app/repacker.h"
 #include "daemon/app/servercert.h"
 #include "daemon/app/switchover.h"
 #include "daemon/app/uploads.h"
@@ -110,11 +113,49 @@ on_expiry(void *ctx, const char *role, int64_t expires_at)
 	log_end(&l);
 }
 
+static bool
+has_old_replaced(struct app *app, int64_t now)
+{
+	struct state_purge_pack *packs = NULL;
+	struct err e = { 0 };
+	bool has = false;
+	size_t n = 0;
+
+	if (state_purge_packs(app->state, &packs, &n, &e) == -1)
+		log_failure(LOG_LEVEL_ERROR, "packs-sweep", &e);
+	for (size_t i = 0; i < n; i++)
+		has = has || (packs[i].replaced_at != 0 &&
+		    packs[i].replaced_at <= now - PURGE_SPARED_DAYS * UTC_DAY_S);
+	free(packs);
+	return has;
+}
+
+/* Packs that others replaced long ago. */
+static void
+remove_replaced(struct app *app, int64_t now)
+{
+	const struct purge_options o = { .is_replaced = true, .now = now, .actor = "kebaod" };
+	struct purge_result r;
+	struct err e = { 0 };
+
+	if (!has_old_replaced(app, now))
+		return;
+	if (purge_run(app, &o, &r, &e) == -1) {
+		log_failure(LOG_LEVEL_ERROR, "packs-sweep", &e);
+		return;
+	}
+	for (size_t i = 0; i < r.n_gone; i++)
+		log_note(LOG_LEVEL_INFO, "pack-removed", "%s", r.gone[i].name);
+	purge_result_clear(&r);
+}
+
 static void
 daily_round(struct app *app, int64_t now)
 {
 	const struct expiries x = { on_expiry, &now };
 	struct err e = { 0 };
+
+	remove_replaced(app, now);
 
 	if (expiries_walk(app->store, &x, &e) == -1)
 		log_failure(LOG_LEVEL_ERROR, "expiries", &e);
@@ -132,6 +173,7 @@ slow_round(struct app *app, int64_t now)
 		log_failure(LOG_LEVEL_ERROR, "drafts-expire", &e);
 	renew_certificate(app, now);
 	patcher_wake(app->patcher);
+	repacker_wake(app->repacker);
 }
 
 static void
