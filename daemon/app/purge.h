@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only way bytes leave the repository.  Needed is what live releases and open drafts are
+ * The only way content leaves the repository.  Needed is what live releases and open drafts are
  * made of, and the records of withdrawn releases, which stay targets.  Everything
  * else that is content (packs without a needed frame, indexes, records, hints) may go; metadata
  * never does.  A pack that holds needed frames as well stays as it is.  Waits long on the disk.
