@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which frames of a channel belong into new packs, so that a course after two hundred releases is
- * as quick to fetch as after one.  Pure: places in, an order out; whoever keeps packs does the rest.
+ * Which frames of a channel belong into new packs, so that a course after two hundred releases
+ * is as quick to fetch as after one.  Pure: places in, an order out; whoever keeps packs does
+ * the rest.
  *
- * Two reasons: of the bytes of a pack less than REPACK_LIVE_PERCENT are live; or somebody who holds
- * nothing needs more than REPACK_RANGES ranges, and one for each GiB, for a newest release.  In
- * the first case all live frames of the pack move.  In the second the smallest ranges move, until
- * half as many are left: what is large stays, what is small grows by being merged, so a frame is
- * copied a few times in its life and not at every release.  They move in the order of the tar of
- * the first newest release that has them.
+ * Two reasons: of the bytes of a pack less than REPACK_LIVE_PERCENT are live; or somebody who
+ * holds nothing needs more than REPACK_RANGES ranges, and one for each GiB, for a newest release.
+ * In the first case all live frames of the pack move.  In the second the smallest ranges move,
+ * until half as many are left: what is large stays, what is small grows by being merged, so a
+ * frame is copied a few times in its life and not at every release.  They move in the order of
+ * the tar of the first newest release that has them.
  */
 #ifndef KEBAO_CATALOG_REPO_REPACK_H
 #define KEBAO_CATALOG_REPO_REPACK_H
