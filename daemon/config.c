@@ -81,6 +81,20 @@ set_list(struct config *c, const struct key *key, const char *value, struct err 
 	return 0;
 }
 
+/* What can stand in a certificate: a name, or an address without brackets. */
+static int
+set_hostname(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789.-:";
+
+	if (strspn(value, allowed) != strlen(value) || strchr("-.", value[0]) != NULL)
+		return err_set(e, ERR_BAD_INPUT,
+		    "hostname must be a name or an address, without port and brackets, not \"%s\"",
+		    value);
+	return set_list(c, key, value, e);
+}
+
 /* "ADDRESS:PORT" or "[ADDRESS]:PORT"; the address is judged when it is bound. */
 static int
 check_address(const struct key *key, const char *value, struct err *e)
@@ -204,7 +218,7 @@ static const struct key keys[] = {
 	{ "state", set_path, AT(state), 0, 0, false },
 	{ "listen", set_listen, AT(listen), 0, 0, true },
 	{ "local_listen", set_local_listen, AT(local_listen), 0, 0, false },
-	{ "hostname", set_list, AT(hostnames), 0, 0, true },
+	{ "hostname", set_hostname, AT(hostnames), 0, 0, true },
 	{ "name.zh", set_text, AT(name_zh), 0, 0, false },
 	{ "name.en", set_text, AT(name_en), 0, 0, false },
 	{ "timezone", set_text, AT(timezone), 0, 0, false },
