@@ -109,8 +109,10 @@ check_identity(struct state *s, struct err *e)
 	if (application != STATE_SCHEMA_APPLICATION)
 		return err_set(e, ERR_BAD_INPUT, "it is not the state of a hub");
 	if (version != STATE_SCHEMA_VERSION)
-		return err_set(e, ERR_BAD_INPUT, "it has version %lld, this program knows %d",
-		    (long long)version, STATE_SCHEMA_VERSION);
+		return err_set(e, ERR_BAD_INPUT,
+		    "it has version %lld, made by %s program; this one knows version %d",
+		    (long long)version, version < STATE_SCHEMA_VERSION ? "an older" : "a newer",
+		    STATE_SCHEMA_VERSION);
 	return 0;
 }
 

@@ -215,8 +215,9 @@ state_releases_get(struct state *s, const char *channel, const char *course, uin
 	return got == 1 ? 0 : -1;
 }
 
-int
-state_releases_has_index(struct state *s, const char *channel, const struct digest *index,
+/* Whether sql gives a row for this index of the channel. */
+static int
+ask_index(struct state *s, const char *sql, const char *channel, const struct digest *index,
     bool *has, struct err *e)
 {
 	struct state_query q = STATE_QUERY_INIT;
@@ -225,8 +226,7 @@ state_releases_has_index(struct state *s, const char *channel, const struct dige
 
 	if (state_db_reader_take(s, &db, e) == -1)
 		return -1;
-	if (state_query_open(&q, db,
-	        "SELECT 1 FROM releases WHERE channel = ? AND \"index\" = ? LIMIT 1", e) == 0) {
+	if (state_query_open(&q, db, sql, e) == 0) {
 		state_query_text(&q, channel);
 		state_query_digest(&q, index);
 		got = state_query_step(&q, e);
@@ -237,6 +237,24 @@ state_releases_has_index(struct state *s, const char *channel, const struct dige
 		return -1;
 	*has = got == 1;
 	return 0;
+}
+
+int
+state_releases_has_index(struct state *s, const char *channel, const struct digest *index,
+    bool *has, struct err *e)
+{
+	return ask_index(s, "SELECT 1 FROM releases WHERE channel = ? AND \"index\" = ? LIMIT 1",
+	    channel, index, has, e);
+}
+
+int
+state_releases_is_recalled(struct state *s, const char *channel, const struct digest *index,
+    bool *is_recalled, struct err *e)
+{
+	return ask_index(s,
+	    "SELECT 1 FROM releases WHERE channel = ?1 AND \"index\" = ?2"
+	    " GROUP BY channel HAVING max(withdrawn_at) <> 0 AND max(is_live AND withdrawn_at = 0) = 0",
+	    channel, index, is_recalled, e);
 }
 
 /* Run a query of one or two text parameters (the second may be NULL) into an array. */

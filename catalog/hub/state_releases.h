@@ -66,6 +66,9 @@ int state_releases_get(struct state *s, const char *channel, const char *course,
 /* Whether a release of the channel, live or not, has this index. */
 int state_releases_has_index(struct state *s, const char *channel, const struct digest *index,
     bool *has, struct err *e);
+/* Whether one that was recalled has this index, and none that is live. */
+int state_releases_is_recalled(struct state *s, const char *channel, const struct digest *index,
+    bool *is_recalled, struct err *e);
 
 /* Newest live release of every course of the channel (NULL: of all channels); free() the array. */
 int state_releases_newest(struct state *s, const char *channel, struct state_release **out,

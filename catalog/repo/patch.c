@@ -74,31 +74,53 @@ out:
 }
 
 static int
+read_header(int fd, uint8_t header[PATCH_HEADER_BYTES], uint64_t *size, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return err_errno(e, "look at the patch");
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < PATCH_HEADER_BYTES)
+		return err_set(e, ERR_BAD_INPUT, "not a patch");
+	if (file_pread_all(fd, header, PATCH_HEADER_BYTES, 0, e) == -1)
+		return -1;
+	if (memcmp(header, PATCH_MAGIC, PATCH_MAGIC_BYTES) != 0)
+		return err_set(e, ERR_BAD_INPUT, "not a patch of format 1");
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int
+patch_leads_to(int fd, struct digest *to, struct err *e)
+{
+	uint8_t header[PATCH_HEADER_BYTES];
+	uint64_t size;
+
+	if (read_header(fd, header, &size, e) == -1)
+		return -1;
+	memcpy(to->bytes, header + PATCH_MAGIC_BYTES + DIGEST_LEN, DIGEST_LEN);
+	return 0;
+}
+
+static int
 read_all(struct patch *p, struct err *e)
 {
 	uint8_t header[PATCH_HEADER_BYTES];
 	const uint8_t *at = header + PATCH_MAGIC_BYTES;
 	uint32_t stored_len, len;
-	struct stat st;
+	uint64_t size;
 
-	if (fstat(p->fd, &st) == -1)
-		return err_errno(e, "look at the patch");
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < PATCH_HEADER_BYTES)
-		return err_set(e, ERR_BAD_INPUT, "not a patch");
-	if (file_pread_all(p->fd, header, sizeof(header), 0, e) == -1)
+	if (read_header(p->fd, header, &size, e) == -1)
 		return -1;
-	if (memcmp(header, PATCH_MAGIC, PATCH_MAGIC_BYTES) != 0)
-		return err_set(e, ERR_BAD_INPUT, "not a patch of format 1");
 	if (memcmp(at, p->ends.from.bytes, DIGEST_LEN) != 0 ||
 	    memcmp(at + DIGEST_LEN, p->ends.to.bytes, DIGEST_LEN) != 0)
 		return err_set(e, ERR_BAD_INPUT, "the patch is between other releases");
 	stored_len = buf_get_u32le(at + 2 * DIGEST_LEN);
 	len = buf_get_u32le(at + 2 * DIGEST_LEN + 4);
 	if (len > PATCH_RECIPE_BYTES || stored_len > ZSTD_COMPRESSBOUND(PATCH_RECIPE_BYTES) ||
-	    stored_len > (uint64_t)st.st_size - PATCH_HEADER_BYTES)
+	    stored_len > size - PATCH_HEADER_BYTES)
 		return err_set(e, ERR_BAD_INPUT, "the patch has no place for its recipe");
-	return read_recipe(p, (uint64_t)st.st_size - PATCH_HEADER_BYTES - stored_len, stored_len,
-	    len, e);
+	return read_recipe(p, size - PATCH_HEADER_BYTES - stored_len, stored_len, len, e);
 }
 
 /* Room for the largest group there is. */

@@ -55,6 +55,9 @@ int patch_open(int fd, const struct patch_base *base, const struct patch_ends *e
     struct patch **out, struct err *e) __attribute__((warn_unused_result));
 void patch_close(struct patch *p);
 
+/* Which release the patch in fd says it leads to; nothing else of it is looked at.  As above. */
+int patch_leads_to(int fd, struct digest *to, struct err *e) __attribute__((warn_unused_result));
+
 /* May be called before patch_index(); cancel is lent until patch_close(): true means ERR_BUSY. */
 void patch_set_cancel(struct patch *p, const atomic_bool *cancel);
 

@@ -2,6 +2,7 @@
 /* The repository byte for byte, PROTOCOL.md section 2. */
 #include "catalog/hub/state_releases.h"
 #include "catalog/repo/objpath.h"
+#include "catalog/repo/patch.h"
 #include "daemon/app/context.h"
 #include "daemon/app/embargo.h"
 #include "daemon/app/hot.h"
@@ -99,6 +100,34 @@ check_hint(struct exchange *x, const struct objpath *p, struct err *e)
 	return 0;
 }
 
+/*
+ * A patch says itself where it leads, so one of a recalled release is found out whoever knows its
+ * name.  It is never kept open for the loop, which asks about channels alone.
+ */
+static int
+serve_patch(struct exchange *x, const struct objpath *p, struct err *e)
+{
+	struct app *app = context_app(x);
+	struct hot_object *o;
+	struct digest to;
+	bool is_recalled = false;
+
+	if (hot_open_aside(app->hot, x->path + 1, p, &o, e) == -1)
+		return e->class == ERR_NOT_FOUND ? access_absent(e) : -1;
+	/* What is no patch says nothing: whoever fetches it sees that. */
+	if (patch_leads_to(o->fd, &to, NULL) == 0 &&
+	    state_releases_is_recalled(app->state, p->channel, &to, &is_recalled, e) == -1) {
+		hot_give_back(o);
+		return -1;
+	}
+	if (is_recalled) {
+		hot_give_back(o);
+		return err_set(e, ERR_WITHDRAWN,
+		    "the patch leads to a release that was withdrawn by its publisher");
+	}
+	return send_object(x, o, e);
+}
+
 int
 serve_repository(struct exchange *x, struct err *e)
 {
@@ -112,6 +141,8 @@ serve_repository(struct exchange *x, struct err *e)
 		return -1;
 	if (p.kind == OBJPATH_BUNDLE)
 		return serve_bundle_tar(x, &p, e);
+	if (p.kind == OBJPATH_PATCH)
+		return serve_patch(x, &p, e);
 	if (check_hint(x, &p, e) == -1 || embargo_check(x, &p, &is_draft, e) == -1)
 		return -1;
 	/* What only drafts use is never kept open for the loop, which asks about channels alone. */

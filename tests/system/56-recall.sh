@@ -21,6 +21,15 @@ target() {
 }
 has_target() { [ -n "$(NAME="beijing.ip/marks/$1" target)" ]; }
 
+# patch_to RELEASE: the name of a patch that leads to it, or nothing.
+patch_to() {
+	local index
+	index=$(json index sha256 <"$(echo "$HUB/repo/targets/beijing.ip/marks/$1"/*.record.json)")
+	(cd "$HUB/repo" && perl -e 'my $to = pack "H64", shift; for (@ARGV) {
+		open my $f, "<", $_ or die; read $f, my $head, 72;
+		print and exit if substr($head, 40) eq $to; }' "$index" patches/beijing.ip/*/*.patch)
+}
+
 world
 wire_ca
 course "$T/marks" marks one
@@ -31,6 +40,8 @@ kb sc fetch --all >/dev/null 2>&1
 echo more >>"$T/marks/text.txt"
 run publish bj beijing.ip "$T/marks" --label two
 is "$status" 0 "release 2 is published"
+wait_for "the patches to release 2" grep -qE '"event":"patch-(made|not-worth-it)".*"release":2,"from":0' "$T/hub.log"
+ok $? "and there are patches to it"
 run kb sc fetch
 is "$status" 0 "and fetched by who is paired"
 two=$(library sc)/beijing.ip/marks/2
@@ -58,7 +69,9 @@ wire_enrol pair sichuan
 wire_enrol stranger guangdong
 bundle=$URL/bundles/beijing.ip/marks/2.tar.zst
 hint=$URL/hints/beijing.ip/marks/2
-is "$(status_as pair "$bundle") $(status_as pair "$hint")" '200 200' "release 2 is served while it is live"
+patch=$URL/$(patch_to 2)
+is "$(status_as pair "$bundle") $(status_as pair "$hint") $(status_as pair "$patch")" '200 200 200' \
+	"release 2 is served while it is live"
 tar=$(NAME=beijing.ip/marks/2/bundle.tar target | json hashes sha256)
 run recall bj beijing.ip/marks --reason '引用的法条已修订' --successor 1
 is "$status" 0 "the newest release is recalled"
@@ -72,8 +85,10 @@ ok $? "the newest release that is not withdrawn has one"
 is "$(status_as pair "$bundle")" 410 "the view answers 410 to who may see the channel"
 like "$(cat "$T/body")" '"class":"withdrawn"' "with its own class"
 is "$(status_as pair "$hint")" 410 "so does the hint"
+is "$(status_as pair "$patch")" 410 "and a patch to it, for who knows the name"
+is "$(status_as pair "$patch" -H 'Range: bytes=0-9')" 410 "in pieces, too"
 is "$(status_as pair "$URL/targets/beijing.ip/marks/2/$tar.bundle.tar")" 410 "and the tar"
-is "$(status_as stranger "$bundle") $(status_as nobody "$hint")" '404 404' \
+is "$(status_as stranger "$bundle") $(status_as nobody "$hint") $(status_as stranger "$patch")" '404 404 404' \
 	"others learn nothing of it"
 run recall bj beijing.ip/marks --release 2 --reason again
 is "$status" 7 "it cannot be recalled twice"
@@ -132,7 +147,7 @@ is "$status" 0 "the recall is taken back"
 unlike "$(NAME=beijing.ip/marks/2/record.json target)" withdrawn "the record target is as it was"
 has_target 3/bundle.tar && ! has_target 2/bundle.tar
 ok $? "the bundle is that of the newest"
-is "$(status_as pair "$bundle")" 200 "the view is served again"
+is "$(status_as pair "$bundle") $(status_as pair "$patch")" '200 200' "the view is served again, and the patch"
 run kb sc check
 is "$status" 10 "check says that there is something"
 like "$out" '2.*kebao fetch' "and that fetch brings the copy back"
