@@ -104,6 +104,28 @@ open_patch(struct patched *p, struct buf *index, struct err *e)
 	return patch_index(p->patch, index, e);
 }
 
+bool
+patched_is_useless(const struct err *e)
+{
+	switch (e->class) {
+	case ERR_BAD_INPUT:
+	case ERR_UNTRUSTED:
+	case ERR_NOT_FOUND:
+	case ERR_DENIED:
+	case ERR_CONFLICT:
+	case ERR_WITHHELD:
+	case ERR_WITHDRAWN:
+		return true;
+	case ERR_SYSTEM: /* of a hub that says 500, or ours, which has an errno */
+		return e->sys == 0;
+	case ERR_NONE:
+	case ERR_BUSY:
+	case ERR_NETWORK:
+		return false;
+	}
+	return false;
+}
+
 int
 patched_open(const struct patched_want *want, struct patched **out, struct buf *index,
     struct err *e)
@@ -126,7 +148,7 @@ patched_open(const struct patched_want *want, struct patched **out, struct buf *
 		goto fail;
 	part = part_of(p);
 	if (part_fetch(want->transfer, &part, &mine) == -1 || open_patch(p, index, &mine) == -1) {
-		if (mine.class == ERR_BAD_INPUT || mine.class == ERR_NOT_FOUND)
+		if (patched_is_useless(&mine))
 			patched_drop(p);
 		if (e != NULL)
 			*e = mine;

@@ -7,6 +7,7 @@
 #ifndef KEBAO_CLIENTS_KEBAO_PATCHED_H
 #define KEBAO_CLIENTS_KEBAO_PATCHED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "catalog/base/buf.h"
@@ -33,17 +34,22 @@ struct patched_want {
 };
 
 /*
+ * Whether another way mends it: the patch is wrong or is not given, whatever reason is named.  Not
+ * so a line that broke, a hub that wants us later, an interruption, this machine.
+ */
+bool patched_is_useless(const struct err *e);
+
+/*
  * Fetch the patch and compute the index, which is appended to *index: it has the hash to.  -1:
- * ERR_NOT_FOUND and ERR_BAD_INPUT mean that another way is to be taken (a wrong file is gone);
- * else what the line or the disk said, or ERR_BUSY where it was interrupted.
+ * where patched_is_useless() says so a wrong file is gone.
  */
 int patched_open(const struct patched_want *want, struct patched **out, struct buf *index,
     struct err *e) __attribute__((warn_unused_result));
 void patched_free(struct patched *p);
 
 /*
- * Give the tree what it needs and the patch has.  -1: as patched_open(), and after
- * ERR_BAD_INPUT the tree is as good as before; any other failure is that of tree_frame().
+ * Give the tree what it needs and the patch has.  -1: as patched_open(), and where
+ * it is useless the tree is as good as before; any other failure is that of tree_frame().
  */
 int patched_fill(struct patched *p, struct tree *tree, struct err *e)
     __attribute__((warn_unused_result));

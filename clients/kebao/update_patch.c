@@ -64,13 +64,6 @@ tell_way(const struct update_work *w, const struct err *why)
 		w->u->on_way(w->u->ctx, &way);
 }
 
-/* What another way can mend. */
-static bool
-is_of_patch(const struct err *e)
-{
-	return e->class == ERR_BAD_INPUT || e->class == ERR_NOT_FOUND;
-}
-
 /* The patch that was chosen, and the index out of it into meta/. */
 static int
 open_patch(struct update_work *w, struct err *e)
@@ -105,7 +98,7 @@ try_patch(struct update_work *w, struct err *e)
 
 	if (open_patch(w, &mine) == 0)
 		return 0;
-	if (is_of_patch(&mine)) {
+	if (patched_is_useless(&mine)) {
 		tell_way(w, &mine);
 		return 0;
 	}
@@ -185,7 +178,7 @@ update_fill_from_patch(struct update_work *w, struct err *e)
 		return 0;
 	if (patched_fill(w->patched, w->tree, &mine) == 0)
 		return 0;
-	if (is_of_patch(&mine)) {
+	if (patched_is_useless(&mine)) {
 		patched_drop(w->patched);
 		tell_way(w, &mine);
 		return 0;
