@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "catalog/base/limits.h"
+#include "catalog/json/canon.h"
 #include "catalog/repo/objpath.h"
 
 #define SIGNERS_MOST 16u
@@ -304,4 +305,44 @@ channel_sign(const struct channel *c, const struct role *role, struct sign_key *
 	for (size_t i = 0; i < n; i++)
 		signers[i] = sign_signer(keys[i]);
 	return role_file(role, signers, n, out, e);
+}
+
+static int
+is_file(const struct meta *role, const struct buf *file, bool *is, struct err *e)
+{
+	struct buf covered = BUF_INIT;
+	struct json_at body;
+	struct digest sent, seen;
+	int rc = -1;
+
+	if (role_covered(buf_data(file), buf_len(file), &sent, e) == 0 &&
+	    json_get_object(json_top(role->doc), "signed", &body, e) == 0 &&
+	    canon_signed(body, &covered, e) == 0) {
+		digest_of(&seen, buf_data(&covered), buf_len(&covered));
+		*is = digest_equal(&sent, &seen);
+		rc = 0;
+	}
+	buf_clear(&covered);
+	return rc;
+}
+
+int
+channel_confirm(struct channel *c, const struct trust_source *source, const struct buf *file,
+    int64_t now, struct err *e)
+{
+	int64_t version = c->role != NULL ? c->role->version + 1 : 1;
+	bool is_shown;
+
+	c->role = NULL; /* the refresh may free it */
+	if (trust_refresh(c->trust, source, now, e) == -1 ||
+	    channel_open(c, c->trust, source, c->id, now, e) == -1) {
+		err_within(e, "the hub took the role of %s, but what it shows is refused", c->id);
+		return -1;
+	}
+	is_shown = c->role != NULL && c->role->version >= version;
+	if (is_shown && c->role->version == version &&
+	    is_file(c->role, file, &is_shown, e) == -1)
+		return -1;
+	return is_shown ? 0 : err_set(e, ERR_UNTRUSTED,
+	    "the hub took version %lld of %s, but does not show it", (long long)version, c->id);
 }

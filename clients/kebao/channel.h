@@ -83,4 +83,12 @@ int channel_next_recall(const struct channel *c, const struct channel_recall *re
 int channel_sign(const struct channel *c, const struct role *role, struct sign_key *const *keys,
     size_t n, struct buf *out, struct err *e) __attribute__((warn_unused_result));
 
+/*
+ * The hub said that the file, the version after c->role, is out: look again, as a recipient would.
+ * What is seen is kept by the trust store, so nobody can hand this person an earlier state to build
+ * the next version on.  ERR_UNTRUSTED where the channel does not show it, nor a later one.
+ */
+int channel_confirm(struct channel *c, const struct trust_source *source, const struct buf *file,
+    int64_t now, struct err *e) __attribute__((warn_unused_result));
+
 #endif

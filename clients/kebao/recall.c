@@ -71,9 +71,10 @@ recall_role(const struct home *home, struct transfer *t, const struct channel *c
 }
 
 static int
-send(const struct recall *r, const struct channel *c, uint32_t *release,
+send(const struct recall *r, struct channel *c, uint32_t *release,
     struct pending_outcome *outcome, struct err *e)
 {
+	struct trust_source source = source_of(hub_transfer(r->hub));
 	struct channel_recall want = {
 		.course = r->course, .is_undo = r->is_undo, .what = r->what,
 		.now = (int64_t)time(NULL),
@@ -100,6 +101,10 @@ send(const struct recall *r, const struct channel *c, uint32_t *release,
 	if (hub_send_again(r->hub, &m, &answer, e) == -1 ||
 	    pending_outcome(answer, outcome, e) == -1)
 		goto out;
+	if (!outcome->is_waiting && channel_confirm(c, &source, &file, want.now, e) == -1) {
+		pending_outcome_clear(outcome);
+		goto out;
+	}
 	*release = want.release;
 	rc = 0;
 out:

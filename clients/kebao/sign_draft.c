@@ -178,8 +178,9 @@ decide(const struct signing *s, struct err *e)
 }
 
 static int
-send(const struct signing *s, struct err *e)
+send(struct signing *s, struct err *e)
 {
+	struct trust_source source = source_of(hub_transfer(s->session.hub));
 	char path[IDS_SIZE + 32];
 	struct hub_message m = { .method = TRANSFER_PUT, .path = path };
 	struct pending_outcome outcome;
@@ -198,8 +199,13 @@ send(const struct signing *s, struct err *e)
 		rc = hub_send_again(s->session.hub, &m, &answer, e);
 	if (rc == -1 || (rc = pending_outcome(answer, &outcome, e)) == -1)
 		goto out;
-	CLI_SAY(s->cli, outcome.is_waiting ? MSG_SIGN_DONE : MSG_SIGN_LAST, s->pending.object);
-	pending_outcome_say(s->cli, &outcome);
+	if (!outcome.is_waiting)
+		rc = channel_confirm(&s->channel, &source, &file, (int64_t)time(NULL), e);
+	if (rc == 0) {
+		CLI_SAY(s->cli, outcome.is_waiting ? MSG_SIGN_DONE : MSG_SIGN_LAST,
+		    s->pending.object);
+		pending_outcome_say(s->cli, &outcome);
+	}
 	pending_outcome_clear(&outcome);
 out:
 	buf_clear(&file);

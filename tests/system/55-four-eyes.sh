@@ -144,6 +144,8 @@ run kb wang --lang en sign beijing.two --key "$T/wang.pem" --against "$T/marks" 
 is "$status" 0 "the second person signs what is in her own folder"
 like "$out" 'last signature' "that was the last signature"
 is "$(newest)" 1.beijing.two.json "the channel has its first role"
+is "$(json signed version <"$T/home/wang/.local/share/kebao/trust/beijing.two.json")" 1 \
+	"she has looked whether it is shown, and builds on nothing older"
 is "$(json signatures <"$HUB/repo/metadata/1.beijing.two.json" | grep -o keyid | wc -l)" 2 "signed by two"
 run kb sc fetch --all
 is "$status" 0 "a recipient gets it"
