@@ -8,8 +8,23 @@
 #include "catalog/base/limits.h"
 #include "catalog/json/canon.h"
 #include "catalog/repo/objpath.h"
+#include "clients/kebao/belief.h"
 
 #define SIGNERS_MOST 16u
+
+/* Whoever signs for a channel can mend one that has expired: say how. */
+static void
+advise(const struct channel *c, const struct trust_source *source, int64_t now, struct err *e)
+{
+	struct belief_role role;
+
+	if (e->class != ERR_UNTRUSTED ||
+	    belief_role(c->trust, source, c->id, now, &role, NULL) == -1)
+		return;
+	if (role.is_expired)
+		err_within(e, "sign it again first, kebao sign --renew %s", c->id);
+	belief_role_clear(&role);
+}
 
 int
 channel_open(struct channel *c, struct trust *trust, const struct trust_source *source,
@@ -27,6 +42,7 @@ channel_open(struct channel *c, struct trust *trust, const struct trust_source *
 	c->role = NULL;
 	if (mine.class == ERR_NOT_FOUND)
 		return 0;
+	advise(c, source, now, &mine);
 	if (e != NULL)
 		*e = mine;
 	return -1;
