@@ -253,7 +253,8 @@ state_releases_is_recalled(struct state *s, const char *channel, const struct di
 {
 	return ask_index(s,
 	    "SELECT 1 FROM releases WHERE channel = ?1 AND \"index\" = ?2"
-	    " GROUP BY channel HAVING max(withdrawn_at) <> 0 AND max(is_live AND withdrawn_at = 0) = 0",
+	    " GROUP BY channel HAVING max(withdrawn_at) <> 0"
+	    " AND max(is_live AND withdrawn_at = 0) = 0",
 	    channel, index, is_recalled, e);
 }
 

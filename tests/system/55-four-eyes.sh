@@ -194,6 +194,35 @@ is "$status" 0 "the channel is renewed meanwhile"
 run kb wang sign beijing.two --key "$T/wang.pem" --against "$T/marks" "${P[@]}"
 is "$status" 9 "nothing waits any more: the base has changed"
 like "$(kb wang --lang en sign --list 2>/dev/null)" 'nothing waits|signature dropped' "and the signer is told"
+# --- one of two takes a new key, as the tool says -------------------------------------------
+run kb li --lang en key rotate "$T/li.pem" "$T/li2.pem" "${P[@]}"
+is "$status" 0 "one of the two wants another key"
+told=$(grep -o 'kebao sign --renew.*' <<<"$out")
+admin_told=$(grep -o 'kebao hub channel keys.*' <<<"$out")
+like "$told" 'beijing.two --file FILE --key .*/li.pem --heir .*/li2.pem' "and is told that both must sign"
+told=${told#kebao }
+admin_told=${admin_told#kebao }
+renewal=$T/home/renewal.json
+# shellcheck disable=SC2086 # words, as one would type them
+run kb li --lang en ${told/FILE/$renewal} "${P[@]}"
+is "$status" 0 "she begins"
+like "$out" '1 more signatures' "and one is wanting"
+run kb wang sign --renew beijing.two --file "$renewal" --key "$T/wang.pem" "${P[@]}"
+is "$status" 0 "the other one signs"
+# shellcheck disable=SC2086 # words, as one would type them
+run kb admin ${admin_told/FILE/$OFFLINE/targets.pem} "${P[@]}"
+is "$status" 0 "the administrator replaces the key as told"
+run kb sc fetch
+is "$status" 0 "recipients read the channel without a gap"
+echo fifth >"$T/marks/fifth.txt"
+run publish li beijing.two "$T/marks"
+is "$status" 5 "the old key signs no more"
+run kb li publish "$T/marks" --channel beijing.two --key "$T/li2.pem" "${P[@]}"
+is "$status" 0 "the new one does"
+run kb wang sign beijing.two --key "$T/wang.pem" --against "$T/marks" "${P[@]}"
+is "$status" 0 "with the other"
+run kb sc check
+is "$status" 10 "and it is news"
 hub_stop
 is $? 0 "the hub ends well"
 done_testing
