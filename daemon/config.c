@@ -9,7 +9,9 @@
 #include "catalog/base/buf.h"
 #include "catalog/base/file.h"
 #include "catalog/base/utf8.h"
+#include "catalog/repo/ids.h"
 #include "daemon/limits.h"
+#include "daemon/net/share.h"
 
 struct key {
 	const char *name;
@@ -134,9 +136,9 @@ set_local_listen(struct config *c, const struct key *key, const char *value, str
 	return copy_text(&c->local_listen, value, e);
 }
 
-/* Digits with an optional K, M, G or T (powers of 1024). */
+/* Digits with an optional K, M, G or T (powers of base). */
 static int
-parse_size(const char *value, uint64_t *out)
+parse_scaled(const char *value, unsigned base, uint64_t *out)
 {
 	static const char suffixes[] = "KMGT";
 	uint64_t n = 0;
@@ -153,7 +155,7 @@ parse_size(const char *value, uint64_t *out)
 		if (suffix == NULL || p[1] != '\0')
 			return -1;
 		for (const char *s = suffixes; s <= suffix; s++)
-			if (__builtin_mul_overflow(n, 1024u, &n))
+			if (__builtin_mul_overflow(n, base, &n))
 				return -1;
 	}
 	*out = n;
@@ -165,11 +167,97 @@ set_size(struct config *c, const struct key *key, const char *value, struct err 
 {
 	uint64_t n;
 
-	if (parse_size(value, &n) == -1 || n < key->min || n > key->max)
+	if (parse_scaled(value, 1024, &n) == -1 || n < key->min || n > key->max)
 		return err_set(e, ERR_BAD_INPUT,
 		    "%s must be a number of bytes, as 500M or 2G, not \"%.100s\"", key->name,
 		    value);
 	*(uint64_t *)field(c, key) = n;
+	return 0;
+}
+
+/* Bytes per second like a size, or as lines are sold: "100Mbit", powers of 1000. */
+static int
+set_rate(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	static const char unit[] = "bit";
+	size_t len = strlen(value), unit_len = sizeof(unit) - 1;
+	char digits[32] = "";
+	uint64_t n = 0;
+	int rc;
+
+	if (len > unit_len && len - unit_len < sizeof(digits) &&
+	    strcmp(value + len - unit_len, unit) == 0) {
+		memcpy(digits, value, len - unit_len);
+		rc = parse_scaled(digits, 1000, &n);
+		n /= 8;
+	} else {
+		rc = parse_scaled(value, 1024, &n);
+	}
+	if (rc == -1 || (n != 0 && (n < key->min || n > key->max)))
+		return err_set(e, ERR_BAD_INPUT, "%s must be 0 or a rate from %llu bytes per "
+		    "second, as 12M (bytes) or 100Mbit, not \"%.100s\"", key->name,
+		    (unsigned long long)key->min, value);
+	*(uint64_t *)field(c, key) = n;
+	return 0;
+}
+
+/* "51", "5101", "510100": how region codes begin. */
+static bool
+is_region(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+	return len == 2 || len == 4 || len == 6;
+}
+
+static int
+parse_weight(const char *value, struct config_weight *out)
+{
+	const char *colon = strrchr(value, ':');
+	unsigned long n;
+	char *end;
+
+	if (colon == NULL || (size_t)(colon - value) >= sizeof(out->whom) ||
+	    !isdigit((unsigned char)colon[1]))
+		return -1;
+	memcpy(out->whom, value, (size_t)(colon - value));
+	out->whom[colon - value] = '\0';
+	n = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || n < 1 || n > SHARE_MAX_WEIGHT)
+		return -1;
+	out->weight = (unsigned)n;
+	if (strcmp(out->whom, "anonymous") == 0)
+		out->kind = CONFIG_WEIGHT_ANONYMOUS;
+	else if (is_region(out->whom, strlen(out->whom)))
+		out->kind = CONFIG_WEIGHT_REGION;
+	else
+		out->kind = CONFIG_WEIGHT_ORG;
+	return out->kind != CONFIG_WEIGHT_ORG ? 0 :
+	    ids_check(IDS_ORGANISATION, out->whom, strlen(out->whom), NULL);
+}
+
+static int
+set_weight(struct config *c, const struct key *key, const char *value, struct err *e)
+{
+	struct config_weight weight = { 0 }, *grown;
+
+	if (parse_weight(value, &weight) == -1)
+		return err_set(e, ERR_BAD_INPUT, "%s must be WHOM:N, WHOM an organisation, the "
+		    "first 2, 4 or 6 digits of a region code, or anonymous, N from 1 to %u, not "
+		    "\"%.100s\"", key->name, SHARE_MAX_WEIGHT, value);
+	for (size_t i = 0; i < c->n_weights; i++)
+		if (strcmp(c->weights[i].whom, weight.whom) == 0)
+			return err_set(e, ERR_BAD_INPUT, "%s of %s is given twice", key->name,
+			    weight.whom);
+	if (c->n_weights == LIMIT_WEIGHTS)
+		return err_set(e, ERR_BAD_INPUT, "%s: more than %u values", key->name,
+		    LIMIT_WEIGHTS);
+	grown = realloc(c->weights, (c->n_weights + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return err_nomem(e);
+	c->weights = grown;
+	c->weights[c->n_weights++] = weight;
 	return 0;
 }
 
@@ -230,6 +318,10 @@ static const struct key keys[] = {
 	{ "max_connections", set_number, AT(max_connections), 1, 1000000, false },
 	{ "max_connections_per_address", set_number, AT(max_connections_per_address), 1, 1000000,
 	    false },
+	{ "line_rate", set_rate, AT(line_rate), LIMIT_LINE_RATE_MIN, LIMIT_LINE_RATE_MAX, false },
+	{ "weight", set_weight, AT(weights), 0, 0, true },
+	{ "max_transfers_per_organisation", set_number, AT(max_transfers_per_organisation), 0,
+	    1000000, false },
 	{ "log_level", set_level, AT(log_level), 0, 0, false },
 	{ "patches", set_switch, AT(makes_patches), 0, 0, false },
 	{ "patch.level", set_number, AT(patch_level), 1, LIMIT_PATCH_LEVEL, false },
@@ -379,5 +471,6 @@ config_clear(struct config *config)
 	free(config->name_en);
 	free(config->timezone);
 	free(config->passphrase_file);
+	free(config->weights);
 	memset(config, 0, sizeof(*config));
 }

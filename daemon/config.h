@@ -12,11 +12,24 @@
 #include <stdint.h>
 
 #include "catalog/base/err.h"
+#include "catalog/base/limits.h"
 #include "daemon/log.h"
 
 struct config_list {
 	char **item; /* owned, each of them too */
 	size_t n;
+};
+
+enum config_weight_kind {
+	CONFIG_WEIGHT_ORG,       /* whom is its id */
+	CONFIG_WEIGHT_REGION,    /* two, four or six digits, the beginning of a code */
+	CONFIG_WEIGHT_ANONYMOUS, /* those without a certificate */
+};
+
+struct config_weight {
+	enum config_weight_kind kind;
+	unsigned weight;
+	char whom[LIMIT_ID_BYTES + 1];
 };
 
 struct config {
@@ -34,6 +47,10 @@ struct config {
 	unsigned pool_threads;         /* 0: the default */
 	unsigned max_connections;
 	unsigned max_connections_per_address;
+	uint64_t line_rate;            /* bytes per second; 0: no limit */
+	unsigned max_transfers_per_organisation; /* at the same time; 0: no limit */
+	struct config_weight *weights; /* owned; no two for the same */
+	size_t n_weights;
 	enum log_level log_level;
 	bool makes_patches;            /* patches = on */
 	unsigned patch_level;          /* of zstd */

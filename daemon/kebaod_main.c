@@ -147,6 +147,8 @@ run_server(const struct config *config, struct app *app, struct err *e)
 	sc.n_pool = config->pool_threads;
 	sc.max_connections = config->max_connections;
 	sc.max_connections_per_address = config->max_connections_per_address;
+	sc.line = (struct share_config){ .rate_bytes_s = config->line_rate,
+		.max_transfers = config->max_transfers_per_organisation };
 	if (server_new(&sc, app_service(app), &server, e) == -1)
 		return -1;
 	log_listening(config, server);

@@ -17,6 +17,7 @@
 #define LIMIT_SEND_PIECE_BYTES (192u << 10) /* read at once to send: fits a block as records */
 #define LIMIT_SEND_LEAST_BYTES (16u << 10) /* read to send, however slow the peer: one record */
 #define LIMIT_PARKED_BYTES (64u << 10)   /* a rest up to this is moved out of its block to wait */
+#define LIMIT_SMALL_REPLY_BYTES (64u << 10) /* shorter ones do not wait for a share of the line */
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
 #define LIMIT_PIECES_PER_TURN 4u         /* pieces of a reply before others' turn */
 #define LIMIT_TURNS_PER_POLL 32          /* of connections, until the kernel is asked for others */
@@ -48,6 +49,9 @@
 /* Files. */
 #define LIMIT_FREE_SPACE_RESERVE_BYTES (1ull << 30) /* what uploads leave on the disk by default */
 #define LIMIT_CONFIG_BYTES 65536u        /* kebaod.conf */
+#define LIMIT_WEIGHTS 512u               /* in it: all associations, and some firms */
+#define LIMIT_LINE_RATE_MIN 16384u       /* bytes per second: one grant of a share */
+#define LIMIT_LINE_RATE_MAX (1ull << 40) /* the same: arithmetic of shares is exact below */
 #define LIMIT_CONFIG_LIST 32u            /* values of a list in it: names of one certificate */
 #define LIMIT_TICKET_KEY_S 43200         /* s until ticket keys change; the last is still read */
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "daemon/app/weights.h"
+#include "daemon/config.h"
 #include "daemon/http/reply.h"
 
 struct audit_note
@@ -27,6 +29,24 @@ context_own_note(int64_t now, const char *action, const char *object, const char
 		.detail = detail };
 }
 
+/* Whose share of the line: the organisation's; all without a certificate that counts are one. */
+static void
+set_group(struct exchange *x, const struct access_client *c)
+{
+	const struct config *config = context_app(x)->config;
+
+	if (x->is_local || (config->line_rate == 0 &&
+	    config->max_transfers_per_organisation == 0))
+		return;
+	if (c->who.state == IDENT_OK) {
+		x->group = c->who.org;
+		x->weight = weights_of(config, access_client_registry(c), c->who.org);
+	} else {
+		x->group = "";
+		x->weight = weights_of_anonymous(config);
+	}
+}
+
 void
 context_before(struct exchange *x)
 {
@@ -44,6 +64,7 @@ context_before(struct exchange *x)
 	}
 	if (x->cert == CERT_EXPIRED && c->who.state == IDENT_OK)
 		c->who.state = IDENT_EXPIRED; /* the dates in the certificate count, too */
+	set_group(x, c);
 	ident_header(header, sizeof(header), &c->who);
 	(void)snprintf(x->who, sizeof(x->who), "%s", header);
 	if (reply_header(x, "Kebao-Identity", header, &e) == -1)

@@ -12,8 +12,14 @@
 #define REPOSITORY(prefix) \
 	{ .method = METHOD_GET, .pattern = prefix "/{name...}", .run = ROUTE_IN_POOL, \
 		.quick = serve_repository_hot, .handler = serve_repository }
+#define REPOSITORY_BULK(prefix) \
+	{ .method = METHOD_GET, .pattern = prefix "/{name...}", .run = ROUTE_IN_POOL, \
+		.quick = serve_repository_hot, .handler = serve_repository, .is_bulk = true }
 #define ASK(path, fn) \
 	{ .method = METHOD_GET, .pattern = path, .run = ROUTE_IN_POOL, .handler = fn }
+#define ASK_BULK(path, fn) \
+	{ .method = METHOD_GET, .pattern = path, .run = ROUTE_IN_POOL, .handler = fn, \
+		.is_bulk = true }
 #define DROP(path, fn) \
 	{ .method = METHOD_DELETE, .pattern = path, .run = ROUTE_IN_POOL, .handler = fn }
 #define TELL(verb, path, bytes, fn) \
@@ -25,15 +31,15 @@
 
 static const struct route public_routes[] = {
 	REPOSITORY("/metadata"),
-	REPOSITORY("/targets"),
+	REPOSITORY_BULK("/targets"),
 	REPOSITORY("/indexes"),
-	REPOSITORY("/packs"),
+	REPOSITORY_BULK("/packs"),
 	REPOSITORY("/hints"),
-	REPOSITORY("/patches"),
-	ASK("/bundles/{channel}/{course}/{file}", serve_bundle),
+	REPOSITORY_BULK("/patches"),
+	ASK_BULK("/bundles/{channel}/{course}/{file}", serve_bundle),
 	{ .method = METHOD_GET, .pattern = "/files/{~word}/{path...}", .run = ROUTE_IN_POOL,
-	    .handler = serve_file_capability, .hides_path = true },
-	ASK("/files/{channel}/{course}/{release}/{path...}", serve_file),
+	    .handler = serve_file_capability, .is_bulk = true, .hides_path = true },
+	ASK_BULK("/files/{channel}/{course}/{release}/{path...}", serve_file),
 	TELL(METHOD_POST, "/api/v1/capabilities", SMALL_BODY_BYTES, serve_capability),
 
 	ASK("/api/v1/hub", serve_hub),
@@ -78,7 +84,7 @@ static const struct route public_routes[] = {
 	{ .method = METHOD_HEAD, .pattern = "/uploads/{id}", .run = ROUTE_IN_POOL,
 	    .handler = serve_upload_look },
 	{ .method = METHOD_PATCH, .pattern = "/uploads/{id}", .run = ROUTE_IN_POOL_LONG,
-	    .body = ROUTE_BODY_STREAM, .max_body_bytes = LIMIT_PACK_BYTES,
+	    .body = ROUTE_BODY_STREAM, .max_body_bytes = LIMIT_PACK_BYTES, .is_bulk = true,
 	    .begin = serve_upload_begin, .sink = serve_upload_sink, .handler = serve_upload_end,
 	    .finish = serve_upload_finish },
 	DROP("/uploads/{id}", serve_upload_drop),

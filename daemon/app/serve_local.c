@@ -70,11 +70,16 @@ serve_local_metrics(struct exchange *x, struct err *e)
 	        "kebao_requests_total %llu\n"
 	        "kebao_bad_requests_total %llu\n"
 	        "kebao_received_bytes_total %llu\n"
-	        "kebao_sent_bytes_total %llu\n",
+	        "kebao_sent_bytes_total %llu\n"
+	        "kebao_line_groups %u\n"
+	        "kebao_line_waiting %u\n"
+	        "kebao_line_waits_total %llu\n"
+	        "kebao_requests_over_limit_total %llu\n",
 	        s.connections, (unsigned long long)s.accepted, (unsigned long long)s.refused,
 	        (unsigned long long)s.handshakes_failed, (unsigned long long)s.requests,
 	        (unsigned long long)s.bad_requests, (unsigned long long)s.received_bytes,
-	        (unsigned long long)s.sent_bytes) == 0 &&
+	        (unsigned long long)s.sent_bytes, s.line.groups, s.line.waiting,
+	        (unsigned long long)s.line.waits, (unsigned long long)s.line.refused) == 0 &&
 	    expiries_walk(app->store, &dates, e) == 0)
 		rc = reply_bytes(x, 200, "text/plain; version=0.0.4", &body, e);
 	buf_clear(&body);

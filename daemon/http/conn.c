@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "daemon/http/line.h"
 #include "daemon/http/request.h"
 #include "daemon/http/send.h"
 #include "daemon/log.h"
@@ -16,8 +17,8 @@
 
 static void conn_end(struct conn *c);
 
-static void
-read_clock(struct conn_env *env)
+void
+conn_read_clock(struct conn_env *env)
 {
 	struct timespec ts;
 
@@ -172,9 +173,11 @@ static struct crew *
 pool_for(const struct conn *c, unsigned calls)
 {
 	const struct conn_env *env = c->env;
+	const struct reply *r = &c->rq->reply;
 
 	if (calls & (CALL_READ | CALL_CLOSE))
-		return c->rq->reply.source.is_long ? env->pool_long : env->pool;
+		return r->source.is_long ? env->pool_long :
+		    r->length >= LIMIT_SMALL_REPLY_BYTES ? env->pool_bulk : env->pool;
 	switch (c->rq->x.route->run) {
 	case ROUTE_ON_LOOP: return NULL;
 	case ROUTE_IN_POOL: return env->pool;
@@ -216,6 +219,14 @@ conn_advance(struct conn *c)
 		conn_end(c);
 }
 
+void
+conn_resume(struct conn *c)
+{
+	c->turn_pieces = c->turn_requests = 0;
+	c->tick_ms = c->env->now_ms; /* the time until now was not the peer's */
+	conn_advance(c);
+}
+
 /* Whether the identity may go on with a long transfer; asked now and then. */
 static bool
 is_allowed(struct conn *c)
@@ -240,14 +251,12 @@ on_called(struct mail *m)
 {
 	struct conn *c = (struct conn *)((char *)m - offsetof(struct conn, job.mail));
 
-	read_clock(c->env);
+	conn_read_clock(c->env);
 	c->is_in_pool = false;
-	c->turn_pieces = c->turn_requests = 0;
-	c->tick_ms = c->env->now_ms; /* the time in the pool was not the peer's */
 	if (c->is_ending || !is_allowed(c))
 		conn_end(c);
 	else
-		conn_advance(c);
+		conn_resume(c);
 }
 
 enum step
@@ -285,7 +294,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 		c->armed &= (short)~what;
 		return;
 	}
-	read_clock(c->env);
+	conn_read_clock(c->env);
 	c->turn_pieces = c->turn_requests = 0;
 	conn_advance(c);
 }
@@ -339,6 +348,7 @@ conn_end(struct conn *c)
 	atomic_store(&c->is_aborted, true);
 	if (c->is_in_pool)
 		return;
+	line_leave(c);
 	if (c->on_read != NULL)
 		close_socket(c);
 	while ((calls = owed_calls(c)) != 0)
@@ -386,7 +396,7 @@ conn_tick(struct conn *c)
 		break;
 	case CONN_BODY:
 	case CONN_REPLY:
-		is_over = is_too_slow(c) || !is_allowed(c);
+		is_over = (!line_is_waiting(c) && is_too_slow(c)) || !is_allowed(c);
 		break;
 	case CONN_CALL:
 	case CONN_ENDING:
@@ -402,7 +412,7 @@ conn_tick_all(struct conn_env *env)
 {
 	struct conn *next;
 
-	read_clock(env);
+	conn_read_clock(env);
 	for (struct conn *c = env->first; c != NULL; c = next) {
 		next = c->next; /* only c itself can go */
 		conn_tick(c);
@@ -414,7 +424,7 @@ conn_drain_all(struct conn_env *env)
 {
 	struct conn *next;
 
-	read_clock(env);
+	conn_read_clock(env);
 	env->is_draining = true;
 	for (struct conn *c = env->first; c != NULL; c = next) {
 		next = c->next;
@@ -429,7 +439,7 @@ conn_abort_all(struct conn_env *env, const char *reason)
 {
 	struct conn *next;
 
-	read_clock(env);
+	conn_read_clock(env);
 	for (struct conn *c = env->first; c != NULL; c = next) {
 		next = c->next;
 		if (c->is_ending)
@@ -482,7 +492,7 @@ conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, b
 		c->next->link = &c->next;
 	env->first = c;
 	env->n++;
-	read_clock(env);
+	conn_read_clock(env);
 	c->state = CONN_HANDSHAKE;
 	c->deadline_ms = env->now_ms + env->deadlines->handshake_ms;
 	conn_advance(c);

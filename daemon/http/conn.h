@@ -26,6 +26,7 @@
 #include "daemon/net/slab.h"
 #include "daemon/net/tls.h"
 #include "daemon/net/duct.h"
+#include "daemon/net/share.h"
 
 struct event;
 struct event_base;
@@ -44,10 +45,11 @@ struct conn_counters {
 struct conn_env {
 	struct event_base *base;                   /* all borrowed, outliving the connections */
 	struct mailbox *box;
-	struct crew *pool, *pool_long;
+	struct crew *pool, *pool_bulk, *pool_long;
 	const struct service *service;
 	const struct server_deadlines *deadlines;
 	struct tls *tls;
+	struct share *share;                       /* NULL: no line is configured */
 	struct conn_counters *counters;
 	void *owner;
 	/* A connection is gone: its address no longer counts. */
@@ -58,6 +60,11 @@ struct conn_env {
 	unsigned n_spare;
 	struct conn *first;                        /* all of this worker's connections */
 	unsigned n;
+	/* Those who wait for their share of the line (line.c). */
+	struct conn *line_first, **line_end;
+	unsigned n_line;
+	struct event *on_turn;                     /* owned; NULL without share */
+
 	unsigned number;                           /* of the worker, for ids */
 	uint64_t n_made;
 	uint64_t n_shaken;                         /* handshakes that went through */
@@ -138,6 +145,11 @@ struct conn {
 	uint64_t reply_off;           /* where in file or source it goes on */
 	uint64_t sent_bytes;          /* of the reply, head included */
 
+	/* The hub's line. */
+	struct share_seat seat;
+	struct conn *line_next, **line_link; /* env->line_first; link NULL: not waiting */
+	uint64_t allowance;           /* bytes of the reply that may still be read to be sent */
+
 	struct crew_job job;
 	unsigned calls;               /* enum conn_call bits of the job */
 	struct err call_err;          /* CALL_READ: ERR_NONE or why it failed */
@@ -167,6 +179,12 @@ enum step conn_wait(struct conn *c, short want);
 
 /* A body or reply begins: measure its rate from here. */
 void conn_start_rate(struct conn *c);
+
+/* env->now_ms. */
+void conn_read_clock(struct conn_env *env);
+
+/* Go on after a wait that was ours: run states until one must wait.  c may be gone on return. */
+void conn_resume(struct conn *c);
 
 /* Give the piece's block back. */
 void conn_drop_piece(struct conn *c);

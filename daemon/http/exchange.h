@@ -73,6 +73,9 @@ struct exchange {
 	void *app;             /* service.app */
 	void *client;          /* set by before(), released by after(): who this is */
 	void *data;            /* set by begin(), released by finish(): what the route is doing */
+	const char *group;     /* set by before(): whose share of the line the answer takes, lent
+				* until after(); NULL: it takes none */
+	unsigned weight;       /* set with it: of the group, 1 to SHARE_MAX_WEIGHT */
 	char who[64];          /* set by before(): a word for the log line; "" prints nothing */
 
 	/* The engine's. */

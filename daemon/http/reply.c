@@ -166,7 +166,7 @@ reply_problem_status(struct exchange *x, int status, const struct err *why)
 	buf_truncate(&r->headers, r->kept_headers);
 	if (problem_body(x, status, &cause, &body) == -1)
 		goto fail;
-	if (status == 503 && reply_header(x, "Retry-After", "5", NULL) == -1)
+	if ((status == 503 || status == 429) && reply_header(x, "Retry-After", "5", NULL) == -1)
 		goto fail;
 	if (reply_header(x, "Cache-Control", "no-store", NULL) == -1)
 		goto fail;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/http/line.h"
 #include "daemon/http/send.h"
 #include "daemon/log.h"
 #include "daemon/net/server.h"
@@ -135,11 +136,15 @@ begin_route(struct conn *c)
 {
 	struct exchange *x = &c->rq->x;
 	const struct route *route = x->route;
+	struct err e = { 0 };
 
 	if (x->body_bytes > 0 && route->body == ROUTE_BODY_NONE)
 		return refuse(c, 413, ERR_BAD_INPUT, "this request has no body");
 	if (x->body_bytes > route->max_body_bytes)
 		return refuse(c, 413, ERR_BAD_INPUT, "the body is larger than this path allows");
+	if (c->env->share != NULL && x->group != NULL && line_enter(c, &e) == -1)
+		return e.class == ERR_BUSY ? refuse(c, 429, e.class, e.text) :
+		    conn_fail(c, "out of memory");
 	if (c->body_left == 0 && route->quick != NULL && route->quick(x))
 		return send_begin(c);
 	if (c->body_left == 0)
@@ -467,6 +472,7 @@ request_end(struct conn *c, bool is_whole)
 	struct conn_request *rq = c->rq;
 	size_t rest;
 
+	line_leave(c);
 	if (c->is_announced) {
 		log_request(c, rq->reply.status, is_whole);
 		c->is_announced = false;

@@ -16,7 +16,7 @@
  *   route->sink(x, ...)  STREAM only: the body, in order, in pieces
  *   route->handler(x)    the whole body is there
  *   route->finish(x)     exactly once if begin was called, whatever happened since
- *   (the reply travels)  still_allowed(x) every 15 seconds at most
+ *   (the reply travels)  as the line allows; still_allowed(x) every 15 seconds at most
  *   after(x)             loop; exactly once for each before(); release x->client
  *
  * begin, sink and handler return 0 or -1 with *e, which the engine turns into
@@ -59,6 +59,7 @@ struct route {
 	int (*sink)(struct exchange *x, const void *bytes, size_t len, struct err *e);
 	int (*handler)(struct exchange *x, struct err *e);
 	void (*finish)(struct exchange *x); /* may be NULL; like handler; releases x->data */
+	bool is_bulk;    /* one of the transfers that a group may have at the same time */
 	bool hides_path; /* the log shows the pattern only: the path holds a capability */
 	int tag;         /* the application's own; the engine does not look at it */
 };

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "catalog/base/file.h"
+#include "daemon/http/line.h"
 #include "daemon/http/request.h"
 #include "daemon/net/server.h"
 
@@ -49,6 +50,9 @@ send_begin(struct conn *c)
 	c->reply_left = r->is_bodyless ? 0 : r->length;
 	c->reply_off = r->off;
 	c->send_room = 0;
+	c->allowance = UINT64_MAX;
+	if (c->seat.group != NULL)
+		line_admit(c);
 	conn_start_rate(c);
 	c->state = CONN_REPLY;
 	return STEP_AGAIN;
@@ -76,6 +80,8 @@ piece_room(const struct conn *c)
 {
 	size_t room = c->send_room > c->piece_len ? c->send_room - c->piece_len : 0;
 
+	if (c->allowance < room)
+		room = (size_t)c->allowance;
 	return c->reply_left < room ? (size_t)c->reply_left : room;
 }
 
@@ -85,6 +91,7 @@ piece_grew(struct conn *c, size_t n)
 	c->piece_len += n;
 	c->reply_off += n;
 	c->reply_left -= n;
+	c->allowance -= n;
 }
 
 void
@@ -219,6 +226,10 @@ send_reply(struct conn *c)
 		if (c->reply_left > 0 && piece_room(c) > 0 && c->piece_off == 0 &&
 		    (c->piece == NULL || c->piece_len < LIMIT_SEND_PIECE_BYTES / 2))
 			return fill_piece(c);
+		if (c->piece == NULL) { /* the allowance is used up */
+			c->send_room = 0;
+			return line_ask(c);
+		}
 		c->turn_pieces++;
 		switch (write_piece(c)) {
 		case DUCT_OK:

@@ -40,7 +40,8 @@ struct server {
 	unsigned ports[LIMIT_LISTEN], local_port;
 	struct listener *local;
 	struct census *census;
-	struct crew *pool, *pool_long;
+	struct crew *pool, *pool_bulk, *pool_long;
+	struct share *share; /* NULL: no line is configured */
 	struct tls_tickets *tickets;
 	struct conn_counters counters;
 	_Atomic uint64_t n_accepted, n_refused;
@@ -338,11 +339,13 @@ make_workers(struct server *s, const struct server_config *config, struct err *e
 		const struct worker_setup setup = {
 			.number = i,
 			.pool = s->pool,
+			.pool_bulk = s->pool_bulk,
 			.pool_long = s->pool_long,
 			.service = s->service,
 			.deadlines = &s->deadlines,
 			.counters = &s->counters,
 			.tickets = s->tickets,
+			.share = s->share,
 			.owner = s,
 			.on_gone = on_gone,
 			.ended_box = s->box,
@@ -383,9 +386,17 @@ make_parts(struct server *s, const struct server_config *config, struct err *e)
 	s->pool = crew_new(n_pool, e);
 	if (s->pool == NULL)
 		return -1;
+	s->pool_bulk = crew_new(n_pool, e);
+	if (s->pool_bulk == NULL)
+		return -1;
 	s->pool_long = crew_new(n_pool, e);
 	if (s->pool_long == NULL)
 		return -1;
+	if (config->line.rate_bytes_s != 0 || config->line.max_transfers != 0) {
+		s->share = share_new(&config->line, e);
+		if (s->share == NULL)
+			return -1;
+	}
 	return make_workers(s, config, e);
 }
 
@@ -482,6 +493,8 @@ server_stats(const struct server *server, struct server_stats *out)
 		.received_bytes = atomic_load(&s->counters.received_bytes),
 		.sent_bytes = atomic_load(&s->counters.sent_bytes),
 	};
+	if (s->share != NULL)
+		share_stats(s->share, &out->line);
 }
 
 static void
@@ -501,9 +514,11 @@ server_free(struct server *s)
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_free(s->workers[i].worker);
 	crew_free(s->pool);
+	crew_free(s->pool_bulk);
 	crew_free(s->pool_long);
 	tls_tickets_free(s->tickets);
 	census_free(s->census);
+	share_free(s->share);
 	if (s->box != NULL)
 		mailbox_empty(s->box);
 	mailbox_free(s->box);

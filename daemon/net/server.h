@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of the serving process: an acceptor (the caller's thread), one
- * worker thread per core, two pools for what blocks, and the signals.
+ * worker thread per core, three pools for what blocks, and the signals.
  */
 #ifndef KEBAO_DAEMON_NET_SERVER_H
 #define KEBAO_DAEMON_NET_SERVER_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "catalog/base/err.h"
+#include "daemon/net/share.h"
 
 struct server;
 struct service; /* http/route.h */
@@ -37,6 +38,7 @@ struct server_config {
 	unsigned n_pool;            /* threads of each pool; 0: a default */
 	unsigned max_connections;
 	unsigned max_connections_per_address;
+	struct share_config line;   /* all zero: no limit, and no cost */
 	struct server_deadlines deadlines;
 };
 
@@ -78,6 +80,7 @@ struct server_stats {
 	uint64_t bad_requests;  /* heads that were refused */
 	uint64_t received_bytes; /* of bodies */
 	uint64_t sent_bytes;    /* of bodies */
+	struct share_stats line; /* zero where none is configured */
 };
 
 /* From any thread. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/http/line.h"
 #include "daemon/log.h"
 #include "daemon/net/server.h"
 
@@ -189,16 +190,18 @@ worker_new(const struct worker_setup *setup, const struct service_certs *certs, 
 	w->env = (struct conn_env){
 		.base = w->base,
 		.pool = setup->pool,
+		.pool_bulk = setup->pool_bulk,
 		.pool_long = setup->pool_long,
 		.service = setup->service,
 		.deadlines = setup->deadlines,
 		.counters = setup->counters,
+		.share = setup->share,
 		.owner = w,
 		.on_gone = on_gone,
 		.number = setup->number,
 	};
 	w->env.box = mailbox_new(w->base, e);
-	if (w->env.box == NULL)
+	if (w->env.box == NULL || line_init(&w->env, e) == -1)
 		goto fail;
 	w->env.tls = tls_new(certs, setup->tickets, e);
 	if (w->env.tls == NULL)
@@ -306,6 +309,7 @@ worker_free(struct worker *w)
 	}
 	mailbox_free(w->env.box);
 	tls_free(w->env.tls);
+	line_clear(&w->env);
 	slab_clear(&w->env.slab);
 	while (w->env.n_spare > 0)
 		free(w->env.spare[--w->env.n_spare]);

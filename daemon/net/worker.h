@@ -22,11 +22,12 @@ void worker_certs_release(struct worker_certs *certs);
 
 struct worker_setup {
 	unsigned number;                 /* 0, 1, ... */
-	struct crew *pool, *pool_long;   /* all borrowed, outliving the worker */
+	struct crew *pool, *pool_bulk, *pool_long; /* all borrowed, outliving the worker */
 	const struct service *service;
 	const struct server_deadlines *deadlines;
 	struct conn_counters *counters;
 	struct tls_tickets *tickets;
+	struct share *share;             /* or NULL */
 	void *owner;
 	/* in the worker's thread */
 	void (*on_gone)(void *owner, const struct sockaddr_storage *peer);

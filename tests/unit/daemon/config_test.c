@@ -32,6 +32,8 @@ every_key_is_read(void **state)
 	    "free_space_reserve = 2G\npublisher_quota = 512K\n"
 	    "workers = 3\npool_threads = 5\n"
 	    "max_connections = 10\nmax_connections_per_address = 2\n"
+	    "line_rate = 100Mbit\nmax_transfers_per_organisation = 9\n"
+	    "weight = 51:3\nweight = xz.firm:1000\nweight = anonymous:1\n"
 	    "patches = off\npatch.level = 19\npatch.releases = 0\n"
 	    "log_level = debug";
 	struct config c;
@@ -56,6 +58,15 @@ every_key_is_read(void **state)
 	assert_int_equal(c.pool_threads, 5);
 	assert_int_equal(c.max_connections, 10);
 	assert_int_equal(c.max_connections_per_address, 2);
+	assert_true(c.line_rate == 12500000);
+	assert_int_equal(c.max_transfers_per_organisation, 9);
+	assert_int_equal(c.n_weights, 3);
+	assert_int_equal(c.weights[0].kind, CONFIG_WEIGHT_REGION);
+	assert_string_equal(c.weights[0].whom, "51");
+	assert_int_equal(c.weights[0].weight, 3);
+	assert_int_equal(c.weights[1].kind, CONFIG_WEIGHT_ORG);
+	assert_int_equal(c.weights[1].weight, 1000);
+	assert_int_equal(c.weights[2].kind, CONFIG_WEIGHT_ANONYMOUS);
 	assert_false(c.makes_patches);
 	assert_int_equal(c.patch_level, 19);
 	assert_int_equal(c.patch_releases, 0);
@@ -80,6 +91,9 @@ what_is_not_given_has_a_default(void **state)
 	assert_true(c.free_space_reserve == LIMIT_FREE_SPACE_RESERVE_BYTES);
 	assert_true(c.publisher_quota == 0);
 	assert_int_equal(c.max_connections, LIMIT_CONNECTIONS);
+	assert_true(c.line_rate == 0);
+	assert_int_equal(c.max_transfers_per_organisation, 0);
+	assert_int_equal(c.n_weights, 0);
 	assert_true(c.makes_patches);
 	assert_int_equal(c.patch_level, PATCH_LEVEL);
 	assert_int_equal(c.patch_releases, PATCH_RELEASES);
@@ -121,6 +135,19 @@ mistakes_are_named_with_their_line(void **state)
 		{ "workers = two\n", "must be a number" },
 		{ "workers = 1 2\n", "must be a number" },
 		{ "max_connections = 0\n", "must be a number from 1" },
+		{ "line_rate = 100\n", "line_rate must be 0 or a rate from 16384 bytes" },
+		{ "line_rate = 100bit\n", "line_rate must be" },
+		{ "line_rate = 1Mbits\n", "line_rate must be" },
+		{ "line_rate = bit\n", "line_rate must be" },
+		{ "line_rate = 99T\n", "line_rate must be" },
+		{ "line_rate = fast\n", "line_rate must be" },
+		{ "weight = 51\n", "weight must be WHOM:N" },
+		{ "weight = 51:0\n", "weight must be" },
+		{ "weight = 51:1001\n", "weight must be" },
+		{ "weight = 51:x\n", "weight must be" },
+		{ "weight = :3\n", "weight must be" },
+		{ "weight = A/B:3\n", "weight must be" },
+		{ "weight = 51:2\nweight = 51:3\n", "k.conf:2: weight of 51 is given twice" },
 		{ "log_level = loud\n", "must be error, warn, info or debug" },
 		{ "patches = yes\n", "patches must be on or off" },
 		{ "patch.level = 20\n", "patch.level must be a number from 1 to 19" },
