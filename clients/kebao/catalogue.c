@@ -75,11 +75,17 @@ static void
 load_channels(struct catalogue *c)
 {
 	struct buf bytes = BUF_INIT;
+	struct json *doc = NULL;
+	struct json_at list;
 
 	/* Where it is lost or damaged it is asked for again. */
-	if (file_load(home_dirfd(c->home), "channels.json", CHANNELS_BYTES, &bytes, NULL) == -1 ||
-	    json_parse(buf_data(&bytes), buf_len(&bytes), GATE_ANY, &c->channels, NULL) == -1)
-		c->channels = NULL;
+	if (file_load(home_dirfd(c->home), "channels.json", CHANNELS_BYTES, &bytes, NULL) == 0 &&
+	    json_parse(buf_data(&bytes), buf_len(&bytes), GATE_ANY, &doc, NULL) == 0 &&
+	    json_get_array(json_top(doc), "channels", &list, NULL) == 0) {
+		c->channels = doc;
+		doc = NULL;
+	}
+	json_free(doc);
 	buf_clear(&bytes);
 }
 

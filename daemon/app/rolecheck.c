@@ -379,6 +379,7 @@ check_mark(struct json_at was, struct json_at is, struct rolecheck_recall *out, 
 		goto out;
 	}
 	memcpy(out->reason, w.reason, sizeof(out->reason));
+	out->successor = w.successor;
 	rc = 0;
 out:
 	buf_clear(&x);
@@ -465,6 +466,18 @@ check_rest(const struct role *old, const struct role *new, const char *channel,
 	return 0;
 }
 
+/* Who is sent to another release finds it: a live one of the course. */
+static int
+check_successor(const struct rolecheck_recall *r, const struct numbers *now, struct err *e)
+{
+	for (size_t i = 0; i < now->n_live; i++)
+		if (now->live[i] == r->successor)
+			return 0;
+	return r->successor == 0 ? 0 : err_set(e, ERR_BAD_INPUT,
+	    "release %u cannot be the successor of %s/%u: it is not a live one",
+	    (unsigned)r->successor, r->course, (unsigned)r->release);
+}
+
 static int
 read_bundle(const struct role *new, const char *channel, struct rolecheck_recall *r,
     struct err *e)
@@ -514,7 +527,8 @@ check_recall(const struct role *old, const struct role *new, const char *channel
 	out->bundle = now.n_live > 0 ? now.live[now.n_live - 1] : 0;
 	out->n_live = now.n_live;
 	memcpy(out->live, now.live, now.n_live * sizeof(*now.live));
-	if (check_rest(old, new, channel, out, &now, e) == -1)
+	if (check_rest(old, new, channel, out, &now, e) == -1 ||
+	    check_successor(out, &now, e) == -1)
 		goto out;
 	rc = read_bundle(new, channel, out, e);
 out:

@@ -58,6 +58,7 @@ struct rolecheck_recall {
 	char course[LIMIT_ID_BYTES + 1];
 	uint32_t release;
 	bool is_undo;
+	uint32_t successor; /* that the mark names; 0: none */
 	char reason[WITHDRAWN_REASON_BYTES + 1]; /* "" for an undo */
 	/* The course's bundle afterwards: of the newest live release; 0: none is live. */
 	uint32_t bundle;
