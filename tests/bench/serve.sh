@@ -27,7 +27,7 @@ say() { printf '%s %s %s\n' "$@"; }
 
 world >/dev/null
 hub_stop
-hub_conf 'workers = 1' 'max_connections = 12000' 'max_connections_per_address = 12000'
+hub_conf 'patches = off' 'workers = 1' 'max_connections = 12000' 'max_connections_per_address = 12000'
 "${AS_USER[@]}" taskset -c 0 "$BIN/kebaod" --config "$CONF" >"$T/hub.log" 2>&1 </dev/null &
 HUB_PID=$!
 PIDS+=("$HUB_PID")
@@ -37,19 +37,31 @@ wait_for "the hub" hub_is_up || bail "no hub"
 	bail "no channel"
 { wire_ca && wire_enrol member sichuan; } || bail "no client certificate"
 
-# Objects of any content under names of packs; nobody reads them as packs here.
-object() { # SIZE NUMBER: its path
-	local hash path
-	hash=$(printf '%s %s' "$1" "$2" | sha256sum | cut -c1-64)
-	path=packs/bench/${hash:0:2}/$hash.pack
-	as_user mkdir -p "$HUB/repo/packs/bench/${hash:0:2}"
-	head -c "$1" /dev/urandom | as_user tee "$HUB/repo/$path" >/dev/null
-	echo "/$path"
+# Packs of published courses of about these sizes: what recipients fetch, with all checks that this has.
+packs() { find "$HUB/repo/packs/bench" -name '*.pack' -printf '/packs/bench/%P\n' | sort; }
+objects() { # NAME BYTES COUNT: their paths go to $T/NAME
+	local i
+	packs >"$T/before"
+	for i in $(seq "$3"); do
+		rm -rf "$T/course"
+		course "$T/course" "c$1-$i" one
+		head -c $(($2 - 500)) /dev/urandom >"$T/course/data.mp4" # the rest: course.json, the table
+		[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/course"
+		publish bj bench "$T/course" >/dev/null 2>"$T/publish.err" || bail "publish: $(cat "$T/publish.err")"
+	done
+	packs | comm -13 "$T/before" - >"$T/$1"
 }
-for i in $(seq 64); do object 4096 "$i"; done >"$T/4k"
-for i in $(seq 64); do object 65536 "$i"; done >"$T/64k"
-for i in $(seq 8); do object 1048576 "$i"; done >"$T/1m"
-object 1073741824 1 >"$T/1g"
+as_user mkdir -p "$HUB/repo/packs/bench"
+objects 4k 4096 16
+objects 64k 65536 16
+objects 1m 1048576 8
+objects 256m 268000000 1
+# One large pack, and perhaps a small one beside it.
+BIG=0
+while read -r path; do
+	size=$(stat -c %s "$HUB/repo$path")
+	[ "$size" -le "$BIG" ] || { BIG=$size && echo "$path" >"$T/256m.one"; }
+done <"$T/256m"
 
 PORT_NGINX=$(free_port)
 mkdir -p "$T/nginx"
@@ -195,8 +207,9 @@ for cipher in "${CIPHERS[@]}"; do
 	row "4k$tag" small --cipher "$cipher" --paths "$T/4k" --connections 64
 	row "64k$tag" small --cipher "$cipher" --paths "$T/64k" --connections 64
 	row "1m_64$tag" bulk --cipher "$cipher" --paths "$T/1m" --connections 64
-	row "1g_1$tag" bulk --cipher "$cipher" --paths "$T/1g" --connections 1 --range 67108864 --size 1073741824
-	row "1g_64$tag" bulk --cipher "$cipher" --paths "$T/1g" --connections 64 --range 16777216 --size 1073741824
+	# A gibibyte: ranges of 16 and 64 MiB of packs of 256 MiB, as a client fetches a large course.
+	row "1g_1$tag" bulk --cipher "$cipher" --paths "$T/256m.one" --connections 1 --range 67108864 --size "$BIG"
+	row "1g_64$tag" bulk --cipher "$cipher" --paths "$T/256m.one" --connections 64 --range 16777216 --size "$BIG"
 done
 row new new --paths "$T/4k" --connections 16 --new
 row new_with_certificate new --paths "$T/4k" --connections 16 --new --cert "$T/member.crt" --key "$T/member.key"
