@@ -36,6 +36,11 @@ if ! { disk "$T/disk" 64M && disk "$T/home/sc" 20M && disk "$T/home/bj" 5M; }; t
 fi
 HUB=$T/disk/hub
 world
+# What the hub makes by itself, later, would be a change of its repository here.
+conf() { hub_conf 'patches = off' "$@"; }
+hub_stop
+conf
+hub_start || bail "no hub without patches"
 SC=$T/home/sc/.local/share/kebao
 # The disks are small; what a recipient keeps free by default is more than they have.
 kb sc config reserve 14M >/dev/null || bail "no reserve"
@@ -84,7 +89,7 @@ else
 	like "$err" 'out of space: .*disk is too full' "is refused for that"
 	is "$(content "$HUB/repo")" "$before" "and the hub has nothing of it"
 	hub_stop
-	hub_conf && sed -i 's/^free_space_reserve.*/free_space_reserve = 0/' "$CONF"
+	conf && sed -i 's/^free_space_reserve.*/free_space_reserve = 0/' "$CONF"
 	room=$(df --output=avail -B1 "$T/disk" | tail -n 1)
 	as_user sh -c 'head -c "$1" /dev/zero >"$2"' - $((room - 3000000)) "$T/disk/ballast"
 	hub_start || bail "no hub on a nearly full disk"
@@ -107,14 +112,14 @@ fi
 
 # --- reserve and quota, on any disk ---------------------------------------------------------------
 hub_stop
-hub_conf && sed -i 's/^free_space_reserve.*/free_space_reserve = 1000T/' "$CONF"
+conf && sed -i 's/^free_space_reserve.*/free_space_reserve = 1000T/' "$CONF"
 hub_start || bail "no hub"
 course "$T/more" more one && head -c 3000000 /dev/urandom >"$T/more/video.mp4"
 before=$(content "$HUB/repo")
 exits 6 "beyond the reserve" publish bj beijing.ip "$T/more" --lang en
 like "$err" 'out of space: .*disk is too full' "the answer names it"
 hub_stop
-hub_conf "publisher_quota = 2M"
+conf "publisher_quota = 2M"
 hub_start || bail "no hub"
 exits 6 "beyond the quota" publish bj beijing.ip "$T/more" --lang en
 like "$err" 'out of space: .*quota' "the answer names it"
