@@ -112,6 +112,22 @@ role root '$s->{version}++; for (qw(snapshot timestamp)) {
 refused "with a new root the thief's key signs nothing any more" 'timestamp version .*: signed by 0 of' check
 SNAPSHOT_BY=$PASS:$T/snapshot2.pem TIMESTAMP_BY=$PASS:$T/timestamp2.pem relist
 accepted "signed by the new keys, the honest numbers are good again" 0
+# The same with a channel's number: its key was stolen, too, so it gets another.
+evil_is "$HUB/repo"
+victim driven sc
+role beijing.ip '$s->{version} = 9007199254740990' "$CHANNEL_KEY"
+relist beijing.ip
+accepted "thief of a channel's key and the online keys: a number as high as it goes" 0
+evil_is "$HUB/repo"
+refused "then the channel's honest role is a rollback" 'was seen: a rollback' check
+new_key channel2
+role root '$s->{version}++; for (qw(snapshot timestamp)) {
+	$s->{keys}{id($_ . "2")} = pub($_ . "2"); $s->{roles}{$_}{keyids} = [id($_ . "2")] }' "$ROOT_KEY"
+role targets '$s->{version}++; $s->{delegations}{keys}{id("channel2")} = pub("channel2");
+	$_->{name} eq "beijing.ip" and $_->{keyids} = [id("channel2")] for @{$s->{delegations}{roles}}' "$TARGETS_KEY"
+role beijing.ip '$s->{version}++' "$PASS:$T/channel2.pem"
+SNAPSHOT_BY=$PASS:$T/snapshot2.pem TIMESTAMP_BY=$PASS:$T/timestamp2.pem relist targets beijing.ip
+accepted "other keys for the channel and on line, and its honest numbers are good again" 0
 
 # --- withheld ----------------------------------------------------------------------------
 evil_is "$HUB/repo"
