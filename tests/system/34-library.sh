@@ -55,7 +55,7 @@ is "$out$err" '' "has nothing to say"
 exits 0 "fetch afterwards" kb sc fetch
 is "$out$err" '' "neither"
 exits 0 "show" kb sc --lang en show marks
-like "$out" 'field: ip' "gives the record"
+like "$out" 'field: intellectual property' "gives the record"
 exits 0 "list" kb sc list
 like "$out" 'beijing.ip/marks' "names it"
 
