@@ -68,7 +68,7 @@ ABUSE := $(patsubst %.c,$(B)/%,$(wildcard tests/abuse/*.c))
 
 .PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint \
 	check fuzz soak \
-	bench bench-serve \
+	bench bench-serve bench-update \
 	demo courses deps bench-deps install uninstall format clean
 all: $(CATALOG) $(DAEMON) $(CLIENT) $(PROGRAMS)
 
@@ -218,6 +218,11 @@ demo:
 deps:
 	@.ci/deps build test demo
 	@tests/interop/npm.sh
+
+# No dependence on bench-deps: a peer that is not there is named and left out.
+bench-update:
+	+@$(call built,release,all build/release/tests/tools/line)
+	@KEBAO_BIN=$(CURDIR)/build/release tests/bench/update.sh
 
 bench-deps:
 	@tests/bench/deps.sh
