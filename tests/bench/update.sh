@@ -242,6 +242,8 @@ ours() {
 		--passphrase-file "$PASS" >"$W/peer.log" 2>&1 || { note "publish: $(tail -n 1 "$W/peer.log")"; return 1; }
 	made "$course" kebao
 	DEADLINE_SECONDS=600 wait_for "patches" released "$course" 1
+	# The one from nothing is the last: when it is made, the hint names the others.
+	DEADLINE_SECONDS=600 wait_for "the hint" released "$course" 0
 	how=$(grep -oE "\"event\":\"patch-(made|not-worth-it)\".*\"release\":2,\"from\":1,.*" "$T/hub.log" | head -n 1)
 	say "update.$course.publish.kebao.patch_wall" "$(sed 's/.*"ms":\([0-9]*\).*/\1/' <<<"$how")" ms
 	stored "$course" kebao "$HUB/repo"
