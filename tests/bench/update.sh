@@ -17,10 +17,11 @@
 . "$(dirname "$0")/../system/line.sh"
 
 HERE=$(cd "$(dirname "$0")" && pwd)
-ROOTS=$ROOT/build/peers/root
+PEER_ROOT=$ROOT/build/peers/root
 PEERS=${PEERS:-full rsync zsync casync zchunk ostree ostree-delta xdelta3 patch-from}
-export LD_LIBRARY_PATH=$ROOTS/usr/lib/$(uname -m)-linux-gnu:$ROOTS/lib/$(uname -m)-linux-gnu
-export PATH=$ROOTS/usr/bin:$ROOTS/usr/sbin:$PATH CASYNC_PROTOCOL_PATH=$ROOTS/usr/lib/casync/protocols
+ARCH=$(uname -m)-linux-gnu
+export LD_LIBRARY_PATH=$PEER_ROOT/usr/lib/$ARCH:$PEER_ROOT/lib/$ARCH
+export PATH=$PEER_ROOT/usr/bin:$PEER_ROOT/usr/sbin:$PATH CASYNC_PROTOCOL_PATH=$PEER_ROOT/usr/lib/casync/protocols
 W=$T/w
 mkdir "$W"
 say() { printf '%s %s %s\n' "$@"; }
@@ -28,13 +29,13 @@ note() { printf '# %s\n' "$*"; }
 
 # --- measuring ---------------------------------------------------------------------------
 
-[ -x "$ROOTS/usr/bin/time" ] || note "no GNU time: no CPU, no memory (make bench-deps)"
+[ -x "$PEER_ROOT/usr/bin/time" ] || note "no GNU time: no CPU, no memory (make bench-deps)"
 # timed FILE COMMAND...: seconds of CPU, wall seconds, KiB at the most, into FILE.
 timed() {
 	local file=$1
 	shift
-	if [ -x "$ROOTS/usr/bin/time" ]; then
-		"$ROOTS/usr/bin/time" -q -o "$file" -f '%U %S %e %M' "$@"
+	if [ -x "$PEER_ROOT/usr/bin/time" ]; then
+		"$PEER_ROOT/usr/bin/time" -q -o "$file" -f '%U %S %e %M' "$@"
 	else
 		echo 0 0 0 0 >"$file"
 		"$@"
@@ -111,10 +112,15 @@ made() { used "update.$1.publish.$2" "$W/used"; }
 stored() { say "update.$1.publish.$2.storage" "$(du -sb --apparent-size "${@:3}" | awk '{ n += $1 } END { print n }')" bytes; }
 same() { diff -r -x course.json "$2" "$3" >"$W/same.log" 2>&1 || note "WRONG: $1 made something else: $(head -n 1 "$W/same.log")"; }
 wanted() { case " $PEERS " in *" $1 "*) ;; *) return 1 ;; esac; }
-has() { command -v "$1" >/dev/null && "$1" --version >/dev/null 2>&1 || { note "no $1 that runs: left out (make bench-deps)"; return 1; }; }
+has() {
+	"$1" --version >/dev/null 2>&1 && return
+	note "no $1 that runs: left out (make bench-deps)"
+	return 1
+}
 
 peer_full() {
-	timed "$W/used" sh -c "tar -C '$OLD' -cf - . | zstd -q -12 -T2 -o '$WEB/1.tar.zst'; tar -C '$NEW' -cf - . | zstd -q -12 -T2 -o '$WEB/2.tar.zst'"
+	timed "$W/used" sh -c "tar -C '$OLD' -cf - . | zstd -q -12 -T2 -o '$WEB/1.tar.zst'
+		tar -C '$NEW' -cf - . | zstd -q -12 -T2 -o '$WEB/2.tar.zst'"
 	made "$1" full
 	stored "$1" full "$WEB"/[12].tar.zst
 	peer "$1" full curl -sS -o "$W/full" "http://127.0.0.1:$WEB_LINE/2.tar.zst"
@@ -245,7 +251,8 @@ ours() {
 	# The one from nothing is the last: when it is made, the hint names the others.
 	DEADLINE_SECONDS=600 wait_for "the hint" released "$course" 0
 	how=$(grep -oE "\"event\":\"patch-(made|not-worth-it)\".*\"release\":2,\"from\":1,.*" "$T/hub.log" | head -n 1)
-	say "update.$course.publish.kebao.patch_wall" "$(sed 's/.*"ms":\([0-9]*\).*/\1/' <<<"$how")" ms
+	how=${how##*\"ms\":}
+	say "update.$course.publish.kebao.patch_wall" "${how%%[!0-9]*}" ms
 	stored "$course" kebao "$HUB/repo"
 	reader "beijing.ip/$course" || return 1
 	result "$course" kebao "$body" "$total" "$n_requests"
