@@ -68,6 +68,7 @@ mkdir -p "$T/nginx"
 cp "$HUB/keys/server.pem" "$HUB/keys/server.key" "$HUB/keys/ca.pem" "$T/nginx/"
 cat >"$T/nginx/nginx.conf" <<END
 daemon off;
+master_process off;
 worker_processes 1;
 pid $T/nginx/pid;
 error_log $T/nginx/error.log;
@@ -95,9 +96,7 @@ NGINX_PID=$!
 PIDS+=("$NGINX_PID")
 nginx_is_up() { curl -ks --max-time 5 -o /dev/null "https://127.0.0.1:$PORT_NGINX$(head -n 1 "$T/4k")"; }
 wait_for nginx nginx_is_up || bail "no nginx"
-# The worker is the one child of the master.
-NGINX_WORKER=$(cat "/proc/$NGINX_PID/task/$NGINX_PID/children")
-NGINX_WORKER=${NGINX_WORKER// /}
+NGINX_WORKER=$NGINX_PID
 
 # --- measuring -------------------------------------------------------------------------
 
