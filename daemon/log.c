@@ -14,6 +14,7 @@
 #define TAIL_ROOM 8
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
+static _Atomic int log_fd = STDERR_FILENO;
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -32,6 +33,12 @@ bool
 log_is_on(enum log_level level)
 {
 	return (int)level <= atomic_load(&max_level);
+}
+
+void
+log_set_fd(int fd)
+{
+	atomic_store(&log_fd, fd);
 }
 
 int
@@ -217,7 +224,7 @@ log_end(struct log_line *l)
 	l->text[l->len++] = '}';
 	l->text[l->len++] = '\n';
 	/* One write is one line; a log that cannot be written has nowhere to complain. */
-	if (write(STDERR_FILENO, l->text, l->len) == -1)
+	if (write(atomic_load(&log_fd), l->text, l->len) == -1)
 		return;
 }
 

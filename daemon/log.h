@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log: one JSON object per event and line on stderr, where journald or a
- * file picks it up.  Bytes from a peer are made printable first; keys, codes and tokens
- * never come here.  Any thread; a line is written whole.
+ * file picks it up; a test may want it elsewhere.  Bytes from a peer are made printable first;
+ *keys, codes and tokens never come here.  Any thread; a line is written whole.
  *
  *	struct log_line l;
  *	log_begin(&l, LOG_LEVEL_INFO, "draft-verified");
@@ -21,8 +21,8 @@
 
 enum log_level {
 	LOG_LEVEL_ERROR, /* something of ours is broken */
-	LOG_LEVEL_WARN,  /* somebody should look */
-	LOG_LEVEL_INFO,  /* each request, each change */
+	LOG_LEVEL_WARN,	 /* somebody should look */
+	LOG_LEVEL_INFO,	 /* each request, each change */
 	LOG_LEVEL_DEBUG,
 };
 
@@ -35,6 +35,9 @@ struct log_line {
 /* Events above this level are dropped; LOG_LEVEL_INFO until it is set. */
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
+
+/* Where lines go; STDERR_FILENO until it is set.  fd is lent for as long as lines may come. */
+void log_set_fd(int fd);
 
 /* "error", "warn", "info", "debug"; 0 or -1. */
 int log_parse_level(const char *text, enum log_level *out);

@@ -264,5 +264,5 @@ main(void)
 		cmocka_unit_test(a_certificate_that_expires_meanwhile_is_expired),
 	};
 
-	return cmocka_run_group_tests_name("deadline", tests, start, stop);
+	return rig_end(cmocka_run_group_tests_name("deadline", tests, start, stop));
 }

@@ -287,5 +287,5 @@ main(void)
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -2,7 +2,8 @@
 /*
  * A serving engine in this process and clients to try it with: a CA made on the
  * spot, a server in a thread of its own, blocking TLS clients that send exactly the bytes
- * they are told to.  Everything fails by assertion; reads have a deadline.
+ * they are told to.  Everything fails by assertion; reads have a deadline.  The server's log is
+ * kept and shown at the end (rig_end) where a test has failed.
  */
 #ifndef KEBAO_TESTS_UNIT_DAEMON_RIG_H
 #define KEBAO_TESTS_UNIT_DAEMON_RIG_H
@@ -28,6 +29,7 @@
 
 #include "catalog/base/buf.h"
 #include "daemon/http/route.h"
+#include "daemon/log.h"
 #include "daemon/net/server.h"
 
 #define RIG_DEADLINE_S 20
@@ -42,9 +44,9 @@ struct rig_identity {
 
 struct rig_kind {
 	const struct rig_identity *issuer; /* NULL: signs itself, a CA */
-	const char *usage;                 /* "serverAuth", "clientAuth" */
+	const char *usage;		   /* "serverAuth", "clientAuth" */
 	const char *name;
-	long from_s, until_s;              /* from now */
+	long from_s, until_s; /* from now */
 };
 
 static void
@@ -70,11 +72,11 @@ rig_identity_new(struct rig_identity *out, const struct rig_kind *kind)
 	assert(X509_set_version(cert, X509_VERSION_3) == 1);
 	assert(X509_gmtime_adj(X509_getm_notBefore(cert), kind->from_s) != NULL);
 	assert(X509_gmtime_adj(X509_getm_notAfter(cert), kind->until_s) != NULL);
-	assert(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-	    (const unsigned char *)kind->name, -1, -1, 0) == 1);
+	assert(X509_NAME_add_entry_by_txt(
+		   name, "CN", MBSTRING_ASC, (const unsigned char *)kind->name, -1, -1, 0) == 1);
 	assert(X509_set_subject_name(cert, name) == 1 && X509_set_pubkey(cert, out->key) == 1);
-	assert(X509_set_issuer_name(cert, kind->issuer == NULL ? name :
-	    X509_get_subject_name(kind->issuer->cert)) == 1);
+	assert(X509_set_issuer_name(cert,
+		   kind->issuer == NULL ? name : X509_get_subject_name(kind->issuer->cert)) == 1);
 	if (kind->issuer == NULL) {
 		rig_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
 		rig_extension(cert, NID_key_usage, "critical,keyCertSign,cRLSign");
@@ -82,8 +84,8 @@ rig_identity_new(struct rig_identity *out, const struct rig_kind *kind)
 		rig_extension(cert, NID_ext_key_usage, kind->usage);
 		rig_extension(cert, NID_subject_alt_name, "IP:127.0.0.1,IP:::1,DNS:localhost");
 	}
-	assert(X509_sign(cert, kind->issuer == NULL ? out->key : kind->issuer->key,
-	    EVP_sha256()) > 0);
+	assert(
+	    X509_sign(cert, kind->issuer == NULL ? out->key : kind->issuer->key, EVP_sha256()) > 0);
 	out->cert = cert;
 	X509_NAME_free(name);
 	BN_free(serial);
@@ -112,6 +114,37 @@ rig_pem(struct buf *out, X509 *cert, EVP_PKEY *key)
 	len = BIO_get_mem_data(bio, &text);
 	assert(buf_add(out, text, (size_t)len, NULL) == 0);
 	BIO_free(bio);
+}
+
+/* The log. */
+
+static FILE *rig_log; /* has no name */
+
+static void
+rig_keep_log(void)
+{
+	if (rig_log != NULL)
+		return;
+	rig_log = tmpfile();
+	assert(rig_log != NULL);
+	log_set_fd(fileno(rig_log));
+}
+
+/* How many tests have failed: main's last word. */
+static RIG_UNUSED int
+rig_end(int n_failed)
+{
+	char line[4096];
+
+	if (rig_log == NULL)
+		return n_failed;
+	log_set_fd(STDERR_FILENO);
+	rewind(rig_log);
+	while (n_failed != 0 && fgets(line, sizeof(line), rig_log) != NULL)
+		(void)fprintf(stderr, "# %s", line);
+	(void)fclose(rig_log);
+	rig_log = NULL;
+	return n_failed;
 }
 
 /* The server. */
@@ -150,7 +183,10 @@ rig_init(struct rig *rig)
 	rig_identity_new(&rig->ca,
 	    &(struct rig_kind){ .name = "ca", .from_s = -1000 * day, .until_s = 1000 * day });
 	rig_identity_new(&rig->server_id, &(struct rig_kind){ .issuer = &rig->ca,
-	    .usage = "serverAuth", .name = "hub", .from_s = -day, .until_s = 90 * day });
+					      .usage = "serverAuth",
+					      .name = "hub",
+					      .from_s = -day,
+					      .until_s = 90 * day });
 	server_config_init(&rig->config);
 	rig->config.listen = listen;
 	rig->config.n_listen = 1;
@@ -175,6 +211,7 @@ rig_start(struct rig *rig)
 {
 	struct err e = { 0 };
 
+	rig_keep_log();
 	if (server_new(&rig->config, &rig->service, &rig->server, &e) == -1) {
 		(void)fprintf(stderr, "server_new: %s\n", e.text);
 		abort();
@@ -204,9 +241,9 @@ rig_stop(struct rig *rig)
 
 struct rig_client {
 	int fd;
-	SSL *ssl;     /* NULL: plain */
+	SSL *ssl;      /* NULL: plain */
 	struct buf in; /* received, not yet consumed */
-	bool is_over; /* the server has ended the connection */
+	bool is_over;  /* the server has ended the connection */
 };
 
 static RIG_UNUSED int
@@ -228,8 +265,8 @@ rig_dial(unsigned port)
 
 /* As identity (NULL: anonymous); session (NULL: none) is resumed. */
 static RIG_UNUSED void
-rig_connect(struct rig *rig, struct rig_client *c, const struct rig_identity *id,
-    SSL_SESSION *session)
+rig_connect(
+    struct rig *rig, struct rig_client *c, const struct rig_identity *id, SSL_SESSION *session)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = rig_dial(rig->port);
@@ -237,7 +274,7 @@ rig_connect(struct rig *rig, struct rig_client *c, const struct rig_identity *id
 	assert(c->ssl != NULL && SSL_set_fd(c->ssl, c->fd) == 1);
 	if (id != NULL)
 		assert(SSL_use_certificate(c->ssl, id->cert) == 1 &&
-		    SSL_use_PrivateKey(c->ssl, id->key) == 1);
+		       SSL_use_PrivateKey(c->ssl, id->key) == 1);
 	if (session != NULL)
 		assert(SSL_set_session(c->ssl, session) == 1);
 	assert(SSL_connect(c->ssl) == 1);
@@ -296,10 +333,10 @@ rig_receive(struct rig_client *c)
 }
 
 struct rig_reply {
-	int status;        /* 0: the connection ended without a whole head */
-	struct buf head;   /* with its empty line */
+	int status;	 /* 0: the connection ended without a whole head */
+	struct buf head; /* with its empty line */
 	struct buf body;
-	bool is_whole;     /* as many bytes as Content-Length said */
+	bool is_whole; /* as many bytes as Content-Length said */
 };
 
 static RIG_UNUSED void

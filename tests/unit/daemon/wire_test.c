@@ -483,5 +483,5 @@ main(void)
 		cmocka_unit_test(a_pipeline_is_answered_in_order_and_once),
 	};
 
-	return cmocka_run_group_tests_name("wire", tests, start, stop);
+	return rig_end(cmocka_run_group_tests_name("wire", tests, start, stop));
 }
