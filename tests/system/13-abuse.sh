@@ -21,17 +21,24 @@ pack=$(cd "$HUB/repo" && find packs -type f -size +1M | head -n 1)
 like "$pack" '^packs/beijing.open/' "as a pack"
 
 memory() { awk '/^RssAnon:/ { print $2 }' "/proc/$HUB_PID/status"; }
-# The hub has come to rest when two looks at its memory are the same.
+# The hub has come to rest when looks at its memory are the same, one after another, and no thread runs.
+LOOKS=5
 is_at_rest() {
-	local one
-	one=$(memory)
-	sleep 0.2
-	[ "$(memory)" = "$one" ]
+	local now
+	now=$(memory)
+	if [ "$now" = "$last" ] && ! grep -qE '^[0-9]+ \(.*\) R' "/proc/$HUB_PID/task"/*/stat; then
+		n_same=$((n_same + 1))
+	else
+		n_same=0
+	fi
+	last=$now
+	[ "$n_same" -ge "$LOOKS" ]
 }
 # flood MODE NAME [N]: a fresh hub, so that nothing of the one before is used again.
 flood() {
 	hub_stop
 	hub_start || bail "no hub"
+	last='' n_same=0
 	wait_for "the hub at rest" is_at_rest
 	run timeout 60 "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "/$pack"
 	is "$status" 0 "$2"
