@@ -11,6 +11,7 @@
 
 #include "catalog/base/file.h"
 #include "catalog/base/limits.h"
+#include "catalog/base/utc.h"
 #include "catalog/repo/ids.h"
 #include "catalog/trust/role.h"
 #include "catalog/trust/sign.h"
@@ -268,6 +269,22 @@ find_delegator(const struct vault *v, const struct current *c, const char *role,
 	return 0;
 }
 
+/* A role ends neither before now nor in another life. */
+static int
+check_expiry(const struct meta *m, const char *role, int64_t now, struct err *e)
+{
+	char when[UTC_TEXT_SIZE];
+
+	if (verify_expiry(m, role, now, e) == -1)
+		return -1;
+	if (m->expires_at - now <= (int64_t)VAULT_ROLE_MOST_DAYS * DAY_SECONDS)
+		return 0;
+	return err_set(e, ERR_UNTRUSTED,
+	    "%s version %lld expires on %s: at most %d days from now are allowed; "
+	    "is the clock of whoever signed it right?",
+	    role, (long long)m->version, utc_format(when, m->expires_at), VAULT_ROLE_MOST_DAYS);
+}
+
 /* *out is the believed new version of role. */
 static int
 judge(const struct vault *v, const struct current *c, const char *role, const void *bytes,
@@ -288,7 +305,7 @@ judge(const struct vault *v, const struct current *c, const char *role, const vo
 		    (long long)wanted, role, (long long)m->version);
 		goto out;
 	}
-	if (verify_expiry(m, role, now, e) == -1)
+	if (check_expiry(m, role, now, e) == -1)
 		goto out;
 	if (want.delegator == v->root ? check_targets(m, e) == -1
 	                              : check_channel(m, meta_find_role(c->targets, role), e) == -1)

@@ -23,6 +23,7 @@
 
 #define VAULT_UNFINISHED ".init-unfinished" /* in a state directory that init has not finished */
 #define VAULT_SNAPSHOT_EARLY_DAYS 90        /* a snapshot with less left is signed anew */
+#define VAULT_ROLE_MOST_DAYS 730            /* targets and channels: a lost key must end some day */
 
 struct certify_ca;
 struct vault; /* opaque */

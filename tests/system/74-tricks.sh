@@ -44,6 +44,7 @@ tries "a role that delegates" 400 'delegates, which no channel may' '
 	$s->{delegations} = { keys => { $k => $key }, roles => [ { name => "beijing.ip.more", keyids => [$k],
 		threshold => 1, terminating => JSON::PP::true, paths => ["beijing.ip/marks/*/*"] } ] }'
 tries "a role that expired long ago" 422 'expired on' '$s->{expires} = "2020-01-01T00:00:00Z"'
+tries "a role that never expires" 422 'at most 730 days' '$s->{expires} = "2126-01-01T00:00:00Z"'
 tries "a version far ahead" 409 'is wanted now' '$s->{version} = 9007199254740991'
 tries "a recall with another's custom" 400 'only a recall may change one' \
 	'$t->{"beijing.ip/marks/2/record.json"}{custom} = { big => "x" x 100 }'
