@@ -85,7 +85,7 @@ read_header(int fd, uint8_t header[PATCH_HEADER_BYTES], uint64_t *size, struct e
 	if (file_pread_all(fd, header, PATCH_HEADER_BYTES, 0, e) == -1)
 		return -1;
 	if (memcmp(header, PATCH_MAGIC, PATCH_MAGIC_BYTES) != 0)
-		return err_set(e, ERR_BAD_INPUT, "not a patch of format 1");
+		return err_set(e, ERR_BAD_INPUT, "not a patch of format 2");
 	*size = (uint64_t)st.st_size;
 	return 0;
 }
@@ -226,12 +226,47 @@ read_extent(struct patch *p, const struct patch_extent *x, uint8_t *out, struct 
 	return 0;
 }
 
+/* What is stored of the group, to the end of its content. */
+static int
+unpack_rest(struct patch *p, const struct patch_group *g, struct err *e)
+{
+	size_t rc;
+
+	if (file_pread_all(p->fd, p->stored, g->stored_len, g->off, e) == -1)
+		return -1;
+	rc = ZSTD_DCtx_refPrefix(p->dctx, g->base_len > 0 ? p->prefix : NULL, g->base_len);
+	if (ZSTD_isError(rc))
+		return err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(rc));
+	if (unpack(p, p->stored, g->stored_len, p->content + (g->content_len - g->rest_len),
+	    g->rest_len, e) == 0)
+		return 0;
+	/* A prefix that was not used up is not for the next. */
+	(void)ZSTD_DCtx_reset(p->dctx, ZSTD_reset_session_and_parameters);
+	return -1;
+}
+
+/* Move what was stored to its places, from front to back, and put the copies between. */
+static void
+put_copies(struct patch *p, const struct patch_group *g)
+{
+	const struct patch_copy *copies = p->recipe.copies + g->first_copy;
+	uint32_t at = 0, rest = g->content_len - g->rest_len;
+
+	for (uint32_t i = 0; i < g->n_copies; i++) {
+		memmove(p->content + at, p->content + rest, copies[i].gap);
+		at += copies[i].gap;
+		rest += copies[i].gap;
+		memcpy(p->content + at, p->prefix + copies[i].from, copies[i].len);
+		at += copies[i].len;
+	}
+	assert(at == rest); /* the recipe was checked */
+}
+
 static int
 unpack_group(struct patch *p, uint32_t number, struct err *e)
 {
 	const struct patch_group *g = &p->recipe.groups[number];
 	uint32_t at = 0;
-	size_t rc;
 
 	if (p->unpacked == number)
 		return 0;
@@ -243,16 +278,9 @@ unpack_group(struct patch *p, uint32_t number, struct err *e)
 			return -1;
 		at += p->recipe.extents[i].len;
 	}
-	if (file_pread_all(p->fd, p->stored, g->stored_len, g->off, e) == -1)
+	if (g->rest_len > 0 && unpack_rest(p, g, e) == -1)
 		return -1;
-	rc = ZSTD_DCtx_refPrefix(p->dctx, at > 0 ? p->prefix : NULL, at);
-	if (ZSTD_isError(rc))
-		return err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(rc));
-	if (unpack(p, p->stored, g->stored_len, p->content, g->content_len, e) == -1) {
-		/* A prefix that was not used up is not for the next. */
-		(void)ZSTD_DCtx_reset(p->dctx, ZSTD_reset_session_and_parameters);
-		return -1;
-	}
+	put_copies(p, g);
 	p->unpacked = number;
 	return 0;
 }

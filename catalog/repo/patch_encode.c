@@ -223,6 +223,22 @@ put_frames(const struct patch_recipe *r, struct buf *b, struct err *e)
 	return 0;
 }
 
+int
+patch_recipe_encode_copies(const struct patch_copy *copies, uint32_t n, struct buf *b,
+    struct err *e)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (put(b, copies[i].gap, e) == -1 ||
+		    put(b, zigzag((int64_t)copies[i].from - at), e) == -1 ||
+		    put(b, copies[i].len, e) == -1)
+			return -1;
+		at = copies[i].from + copies[i].len;
+	}
+	return 0;
+}
+
 static int
 put_groups(const struct patch_recipe *r, struct buf *b, struct err *e)
 {
@@ -242,6 +258,9 @@ put_groups(const struct patch_recipe *r, struct buf *b, struct err *e)
 				return -1;
 			at = x->off + x->len;
 		}
+		if (put(b, g->n_copies, e) == -1 || patch_recipe_encode_copies(
+		    r->copies + g->first_copy, g->n_copies, b, e) == -1)
+			return -1;
 	}
 	return 0;
 }

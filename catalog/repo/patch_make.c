@@ -6,6 +6,7 @@
 
 #include "catalog/base/file.h"
 #include "catalog/base/limits.h"
+#include "catalog/repo/patch_copies.h"
 #include "catalog/repo/patch_own.h"
 #include "catalog/repo/patch_refs.h"
 
@@ -46,6 +47,7 @@ struct making {
 	uint8_t *stored;
 	uint8_t *other; /* the same content compressed in another way */
 	size_t stored_room; /* of both */
+	uint8_t *rest;  /* content that is not copied; room */
 	struct patch_range *wanted; /* old content of the same paths */
 	size_t n_wanted, wanted_room;
 	uint64_t off;     /* in the file */
@@ -182,13 +184,21 @@ want_same_path(struct making *m, const struct index_piece *piece, struct err *e)
 
 /* --- groups --- */
 
+/* One way to store a group: these bytes, with or without a search for long matches. */
+struct way {
+	const uint8_t *bytes;
+	uint32_t len;
+	bool is_long;
+	uint8_t *out; /* m->stored_room */
+};
+
 static int
-set_parameters(struct making *m, const struct patch_group *g, bool is_long, struct err *e)
+set_parameters(struct making *m, const struct patch_group *g, const struct way *w, struct err *e)
 {
 	size_t rc = ZSTD_CCtx_reset(m->cctx, ZSTD_reset_session_and_parameters);
 	int window = 17;
 
-	while (window < MAKE_WINDOW_LOG && (g->content_len + g->base_len) >> window != 0)
+	while (window < MAKE_WINDOW_LOG && (w->len + g->base_len) >> window != 0)
 		window++;
 	if (!ZSTD_isError(rc))
 		rc = ZSTD_CCtx_setParameter(m->cctx, ZSTD_c_compressionLevel, m->in->level);
@@ -196,7 +206,7 @@ set_parameters(struct making *m, const struct patch_group *g, bool is_long, stru
 		rc = ZSTD_CCtx_setParameter(m->cctx, ZSTD_c_windowLog, window);
 	if (!ZSTD_isError(rc))
 		rc = ZSTD_CCtx_setParameter(
-		    m->cctx, ZSTD_c_enableLongDistanceMatching, is_long);
+		    m->cctx, ZSTD_c_enableLongDistanceMatching, w->is_long);
 	if (!ZSTD_isError(rc) && m->in->level >= SLOW_LEVEL)
 		rc = ZSTD_CCtx_setParameter(m->cctx, ZSTD_c_chainLog, MAKE_TABLE_LOG);
 	if (!ZSTD_isError(rc) && g->base_len > 0)
@@ -205,18 +215,82 @@ set_parameters(struct making *m, const struct patch_group *g, bool is_long, stru
 }
 
 static int
-compress(struct making *m, const struct patch_group *g, bool is_long, uint32_t *len,
+compress(struct making *m, const struct patch_group *g, const struct way *w, uint32_t *len,
     struct err *e)
 {
 	size_t n;
 
-	if (set_parameters(m, g, is_long, e) == -1)
+	*len = 0;
+	if (w->len == 0)
+		return 0;
+	if (set_parameters(m, g, w, e) == -1)
 		return -1;
-	n = ZSTD_compress2(m->cctx, is_long ? m->other : m->stored, m->stored_room, m->content,
-	    m->len);
+	n = ZSTD_compress2(m->cctx, w->out, m->stored_room, w->bytes, w->len);
 	if (ZSTD_isError(n))
 		return err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(n));
 	*len = (uint32_t)n;
+	return 0;
+}
+
+/* m->other is better than m->stored. */
+static void
+keep_other(struct making *m, struct patch_group *g, uint32_t len)
+{
+	uint8_t *better = m->other;
+
+	m->other = m->stored;
+	m->stored = better;
+	g->stored_len = len;
+}
+
+/* What the copies add to the recipe, about. */
+static int
+cost_of_copies(const struct patch_copy *copies, uint32_t n, size_t *out, struct err *e)
+{
+	struct buf bytes = BUF_INIT;
+	uint8_t *stored = NULL;
+	size_t room;
+	int rc = -1;
+
+	if (patch_recipe_encode_copies(copies, n, &bytes, e) == -1)
+		goto out;
+	room = ZSTD_compressBound(buf_len(&bytes));
+	stored = malloc(room);
+	if (stored == NULL) {
+		(void)err_nomem(e);
+		goto out;
+	}
+	*out = ZSTD_compress(stored, room, buf_data(&bytes), buf_len(&bytes), RECIPE_LEVEL);
+	rc = ZSTD_isError(*out)
+	    ? err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(*out)) : 0;
+out:
+	free(stored);
+	buf_clear(&bytes);
+	return rc;
+}
+
+/* Name long runs in the recipe, and store the rest, where that is shorter. */
+static int
+try_copies(struct making *m, struct patch_group *g, struct patch_copy **copies, struct err *e)
+{
+	const struct patch_match match = { .prefix = m->prefix, .prefix_len = g->base_len,
+		.content = m->content, .len = m->len };
+	struct way w = { .bytes = m->rest, .out = m->other };
+	uint32_t n = 0, len = 0;
+	size_t cost = 0;
+
+	if (patch_copies_find(&match, copies, &n, e) == -1)
+		return -1;
+	if (n == 0 || m->recipe.n_copies + n > PATCH_PIECES)
+		return 0;
+	w.len = patch_copies_rest(&match, *copies, n, m->rest);
+	if (cost_of_copies(*copies, n, &cost, e) == -1 || compress(m, g, &w, &len, e) == -1)
+		return -1;
+	if (len + cost < g->stored_len) {
+		keep_other(m, g, len);
+		g->rest_len = w.len;
+		g->n_copies = n;
+	}
 	return 0;
 }
 
@@ -225,24 +299,22 @@ compress(struct making *m, const struct patch_group *g, bool is_long, uint32_t *
  * matches are many and short.  Nothing but trying tells.
  */
 static int
-compress_best(struct making *m, struct patch_group *g, struct err *e)
+compress_best(struct making *m, struct patch_group *g, struct patch_copy **copies, struct err *e)
 {
+	struct way w = { .bytes = m->content, .len = m->len, .out = m->stored };
 	uint32_t len = 0;
 
-	if (compress(m, g, false, &g->stored_len, e) == -1)
+	if (compress(m, g, &w, &g->stored_len, e) == -1)
 		return -1;
-	if (m->other == NULL)
+	if (g->base_len == 0)
 		return 0;
-	if (compress(m, g, true, &len, e) == -1)
+	w.is_long = true;
+	w.out = m->other;
+	if (compress(m, g, &w, &len, e) == -1)
 		return -1;
-	if (len < g->stored_len) {
-		uint8_t *better = m->other;
-
-		m->other = m->stored;
-		m->stored = better;
-		g->stored_len = len;
-	}
-	return 0;
+	if (len < g->stored_len)
+		keep_other(m, g, len);
+	return try_copies(m, g, copies, e);
 }
 
 static int
@@ -267,24 +339,27 @@ refer(struct making *m, struct patch_group *g, struct patch_extent **extents, st
 	return 0;
 }
 
-/* 1: written.  0: the patch is too long. */
+/* 1: written.  0: the patch is too long, or of too many pieces. */
 static int
 end_group(struct making *m, struct err *e)
 {
-	struct patch_group g = { .off = m->off, .content_len = m->len };
+	struct patch_group g = { .off = m->off, .content_len = m->len, .rest_len = m->len };
 	struct patch_extent *extents = NULL;
+	struct patch_copy *copies = NULL;
 	int rc = -1;
 
 	if (m->len == 0)
 		return 1;
-	if (refer(m, &g, &extents, e) == -1 || compress_best(m, &g, e) == -1)
+	if (refer(m, &g, &extents, e) == -1 || compress_best(m, &g, &copies, e) == -1)
 		goto out;
 	rc = 0;
-	if (m->off + g.stored_len > m->in->max_bytes)
+	if (m->off + g.stored_len > m->in->max_bytes ||
+	    m->recipe.n_extents + g.n > PATCH_PIECES)
 		goto out;
 	rc = -1;
 	if (file_write_all(m->fd, m->stored, g.stored_len, e) == -1 ||
-	    patch_recipe_add_group(&m->recipe, &g, extents, e) == -1)
+	    patch_recipe_add_group(&m->recipe, &g,
+	        &(struct patch_pieces){ extents, copies }, e) == -1)
 		goto out;
 	m->off += g.stored_len;
 	m->len = 0;
@@ -292,6 +367,7 @@ end_group(struct making *m, struct err *e)
 	rc = 1;
 out:
 	free(extents);
+	free(copies);
 	return rc;
 }
 
@@ -456,7 +532,8 @@ prepare(struct making *m, struct err *e)
 		return 0;
 	m->prefix = malloc(REFERENCE_BYTES);
 	m->other = malloc(m->stored_room);
-	if (m->prefix == NULL || m->other == NULL)
+	m->rest = malloc(m->room);
+	if (m->prefix == NULL || m->other == NULL || m->rest == NULL)
 		return err_nomem(e);
 	return patch_sums_init(&m->sums, m->in->from, e);
 }
@@ -486,6 +563,7 @@ out:
 	free(m.prefix);
 	free(m.stored);
 	free(m.other);
+	free(m.rest);
 	free(m.wanted);
 	return rc;
 }

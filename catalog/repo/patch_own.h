@@ -12,11 +12,13 @@
 #include "catalog/repo/index.h"
 #include "catalog/repo/patch.h"
 
-#define PATCH_MAGIC "KBPATCH1"
+#define PATCH_MAGIC "KBPATCH2"
 #define PATCH_MAGIC_BYTES 8u
 #define PATCH_HEADER_BYTES (PATCH_MAGIC_BYTES + 2u * DIGEST_LEN + 8u)
 #define PATCH_NONE UINT32_MAX
 #define PATCH_EXTENTS 65536u /* of one group: a prefix of 16 MiB in pieces of 256 bytes */
+#define PATCH_COPIES 65536u  /* of one group */
+#define PATCH_PIECES (1u << 20) /* extents and copies of all groups together: 16 MiB of each */
 
 /* Where the content of a file of the new release comes from. */
 enum patch_how {
@@ -49,13 +51,23 @@ struct patch_extent {
 	uint32_t len;
 };
 
+/* Content that stands in the prefix, the extents of a group put together. */
+struct patch_copy {
+	uint32_t gap;  /* bytes of content before it, behind the copy before */
+	uint32_t from; /* in the prefix */
+	uint32_t len;
+};
+
 struct patch_group {
 	uint64_t off;     /* in the patch file */
-	uint32_t stored_len;
+	uint32_t stored_len; /* 0: everything is copied */
 	uint32_t content_len;
+	uint32_t rest_len; /* of the content, what is not copied: what is stored */
 	uint32_t base_len; /* of all extents */
 	uint32_t first;    /* of the extents */
 	uint32_t n;
+	uint32_t first_copy;
+	uint32_t n_copies;
 };
 
 struct patch_recipe {
@@ -68,6 +80,8 @@ struct patch_recipe {
 	uint32_t n_groups, group_room;
 	struct patch_extent *extents;
 	uint32_t n_extents, extent_room;
+	struct patch_copy *copies;
+	uint32_t n_copies, copy_room;
 	uint64_t content_bytes; /* of all groups */
 };
 
@@ -93,8 +107,18 @@ void patch_recipe_clear(struct patch_recipe *r);
 int patch_recipe_plan(const struct index *from, const struct index *to, struct patch_recipe *out,
     struct err *e) __attribute__((warn_unused_result));
 
+/* What of a group has no place in struct patch_group; lent. */
+struct patch_pieces {
+	const struct patch_extent *extents;
+	const struct patch_copy *copies;
+};
+
 int patch_recipe_add_group(struct patch_recipe *r, const struct patch_group *g,
-    const struct patch_extent *extents, struct err *e) __attribute__((warn_unused_result));
+    const struct patch_pieces *pieces, struct err *e) __attribute__((warn_unused_result));
+
+/* The copies of one group, as they stand in the recipe. */
+int patch_recipe_encode_copies(const struct patch_copy *copies, uint32_t n, struct buf *b,
+    struct err *e) __attribute__((warn_unused_result));
 
 /* to is the new index; the result begins at the end of *b. */
 int patch_recipe_encode(const struct patch_recipe *r, const struct index *from,

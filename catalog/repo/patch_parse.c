@@ -403,25 +403,68 @@ take_extents(struct parser *p, struct patch_group *g, uint64_t base_bytes, uint6
 }
 
 static int
-take_group(struct parser *p, uint64_t base_bytes, uint64_t *at, uint64_t *off,
-    struct patch_extent *extents, struct err *e)
+take_copies(struct parser *p, struct patch_group *g, struct patch_copy *copies, struct err *e)
 {
-	uint64_t content = 0, stored = 0, n = 0;
+	uint32_t done = 0;
+	int64_t at = 0;
+
+	g->rest_len = g->content_len;
+	for (uint32_t i = 0; i < g->n_copies; i++) {
+		uint64_t gap = 0, diff = 0, len = 0;
+		int64_t from;
+
+		if (take_up_to(&p->in, g->content_len - done, &gap, e) == -1 ||
+		    take_up_to(&p->in, 2ull * PATCH_GROUP_BYTES, &diff, e) == -1 ||
+		    take_up_to(&p->in, g->content_len - done - gap, &len, e) == -1)
+			return -1;
+		from = at + unzigzag(diff);
+		if (len == 0 || from < 0 || from > g->base_len ||
+		    (int64_t)len > g->base_len - from)
+			return bad(e, "copies bytes that are not there");
+		copies[i] = (struct patch_copy){ .gap = (uint32_t)gap, .from = (uint32_t)from,
+			.len = (uint32_t)len };
+		done += (uint32_t)(gap + len);
+		g->rest_len -= (uint32_t)len;
+		at = from + (int64_t)len;
+	}
+	return 0;
+}
+
+/* Room for what one group may have. */
+struct pieces {
+	struct patch_extent *extents; /* owned; PATCH_EXTENTS */
+	struct patch_copy *copies;    /* owned; PATCH_COPIES */
+};
+
+static int
+take_group(struct parser *p, uint64_t base_bytes, uint64_t *at, uint64_t *off,
+    struct pieces *room, struct err *e)
+{
+	const struct patch_pieces pieces = { room->extents, room->copies };
+	uint64_t content = 0, stored = 0, n = 0, n_copies = 0;
 	struct patch_group g = { .off = *off };
 
 	if (take_up_to(&p->in, PATCH_GROUP_BYTES, &content, e) == -1 ||
 	    take_up_to(&p->in, PATCH_GROUP_BYTES + PATCH_GROUP_BYTES / 64, &stored, e) == -1 ||
 	    take_up_to(&p->in, PATCH_EXTENTS, &n, e) == -1)
 		return -1;
-	if (content == 0 || stored == 0)
+	if (content == 0)
 		return bad(e, "a group is empty");
 	g.content_len = (uint32_t)content;
 	g.stored_len = (uint32_t)stored;
 	g.n = (uint32_t)n;
-	if (take_extents(p, &g, base_bytes, at, extents, e) == -1)
+	if (take_extents(p, &g, base_bytes, at, room->extents, e) == -1 ||
+	    take_up_to(&p->in, PATCH_COPIES, &n_copies, e) == -1)
 		return -1;
+	g.n_copies = (uint32_t)n_copies;
+	if (take_copies(p, &g, room->copies, e) == -1)
+		return -1;
+	if ((stored == 0) != (g.rest_len == 0))
+		return bad(e, "what a group stores is not what it does not copy");
+	if (p->r->n_extents + g.n > PATCH_PIECES || p->r->n_copies + g.n_copies > PATCH_PIECES)
+		return bad(e, "its groups are of too many pieces");
 	*off += stored;
-	return patch_recipe_add_group(p->r, &g, extents, e);
+	return patch_recipe_add_group(p->r, &g, &pieces, e);
 }
 
 static int
@@ -429,17 +472,19 @@ take_groups(struct parser *p, uint32_t n, uint64_t groups_len, struct err *e)
 {
 	uint64_t need, at = 0, off = PATCH_HEADER_BYTES;
 	uint64_t base_bytes = p->from != NULL ? index_file_bytes(p->from) : 0;
-	struct patch_extent *extents;
+	struct pieces room = { NULL, NULL };
 	int rc = 0;
 
 	if (need_of_frames(p->r, &need, e) == -1)
 		return -1;
-	extents = calloc(PATCH_EXTENTS, sizeof(*extents));
-	if (extents == NULL)
-		return err_nomem(e);
+	room.extents = calloc(PATCH_EXTENTS, sizeof(*room.extents));
+	room.copies = calloc(PATCH_COPIES, sizeof(*room.copies));
+	if (room.extents == NULL || room.copies == NULL)
+		rc = err_nomem(e);
 	for (uint32_t i = 0; i < n && rc == 0; i++)
-		rc = take_group(p, base_bytes, &at, &off, extents, e);
-	free(extents);
+		rc = take_group(p, base_bytes, &at, &off, &room, e);
+	free(room.extents);
+	free(room.copies);
 	if (rc == 0 && off - PATCH_HEADER_BYTES != groups_len)
 		rc = bad(e, "its groups are not as long as the file");
 	if (rc == 0 && p->r->content_bytes != need)

@@ -14,6 +14,7 @@ patch_recipe_clear(struct patch_recipe *r)
 	free(r->frames);
 	free(r->groups);
 	free(r->extents);
+	free(r->copies);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -253,16 +254,27 @@ grow(void *array, uint32_t *room, uint32_t need, size_t item, struct err *e)
 
 int
 patch_recipe_add_group(struct patch_recipe *r, const struct patch_group *g,
-    const struct patch_extent *extents, struct err *e)
+    const struct patch_pieces *pieces, struct err *e)
 {
+	struct patch_group *mine;
+
 	if (grow(&r->groups, &r->group_room, r->n_groups + 1, sizeof(*r->groups), e) == -1 ||
-	    grow(&r->extents, &r->extent_room, r->n_extents + g->n, sizeof(*r->extents), e) == -1)
+	    grow(&r->extents, &r->extent_room, r->n_extents + g->n, sizeof(*r->extents),
+	        e) == -1 ||
+	    grow(&r->copies, &r->copy_room, r->n_copies + g->n_copies, sizeof(*r->copies),
+	        e) == -1)
 		return -1;
-	r->groups[r->n_groups] = *g;
-	r->groups[r->n_groups++].first = r->n_extents;
+	mine = &r->groups[r->n_groups++];
+	*mine = *g;
+	mine->first = r->n_extents;
+	mine->first_copy = r->n_copies;
 	if (g->n > 0)
-		memcpy(r->extents + r->n_extents, extents, g->n * sizeof(*extents));
+		memcpy(r->extents + r->n_extents, pieces->extents, g->n * sizeof(*r->extents));
+	if (g->n_copies > 0)
+		memcpy(r->copies + r->n_copies, pieces->copies,
+		    g->n_copies * sizeof(*r->copies));
 	r->n_extents += g->n;
+	r->n_copies += g->n_copies;
 	r->content_bytes += g->content_len;
 	return 0;
 }

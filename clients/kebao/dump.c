@@ -265,7 +265,7 @@ dump_bytes(const struct buf *bytes, FILE *out, struct err *e)
 		hint_free(hint);
 		return 0;
 	}
-	if (buf_len(bytes) >= MAGIC_LEN && memcmp(buf_data(bytes), "KBPATCH1", MAGIC_LEN) == 0)
+	if (buf_len(bytes) >= MAGIC_LEN && memcmp(buf_data(bytes), "KBPATCH2", MAGIC_LEN) == 0)
 		return dump_patch(buf_data(bytes), buf_len(bytes), out, e);
 	if (buf_len(bytes) == 0 || *(const uint8_t *)buf_data(bytes) != '{')
 		return err_set(e, ERR_BAD_INPUT, "neither a pack, an index, a hint, a patch, "

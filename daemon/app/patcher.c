@@ -276,6 +276,21 @@ write_hint(struct patcher *p, const struct state_release *r, const struct hint_p
 	return rc;
 }
 
+/* Whether it is there, and of the format that is read today. */
+static bool
+is_good(const struct patcher *p, const char *name)
+{
+	struct digest to;
+	uint64_t size;
+	int fd, rc;
+
+	if (store_read(p->parts.store, name, &fd, &size, NULL) == -1)
+		return false;
+	rc = patch_leads_to(fd, &to, NULL);
+	(void)close(fd); /* it was read only */
+	return rc == 0;
+}
+
 static bool
 is_named_already(const struct patcher *p, const struct hint *hint, const char *channel,
     const struct digest *from, struct hint_patch *out)
@@ -285,7 +300,7 @@ is_named_already(const struct patcher *p, const struct hint *hint, const char *c
 	if (!hint_find_patch(hint, from, out))
 		return false;
 	objpath_patch(name, channel, &out->patch);
-	return out->patch_len == 0 || store_has(p->parts.store, name);
+	return out->patch_len == 0 || is_good(p, name);
 }
 
 static int

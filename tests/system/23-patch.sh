@@ -40,6 +40,7 @@ exits 0 "a second release is published" publish bj beijing.ip "$T/course"
 wait_for "a patch from the first release" log_has '"event":"patch-made".*"release":2,"from":1'
 ok $? "a patch is made from the first to the second"
 patch=$(find "$HUB/repo/patches" -name '*.patch' -size -2k)
+patch_dir=$(dirname "$patch")
 is "$(basename "$patch" .patch)" "$(sha256sum "$patch" | cut -d ' ' -f 1)" "named by its hash, and small"
 is "$(curl -ks -o "$T/stolen" -w '%{http_code}' "$URL/${patch#"$HUB/repo/"}")" 404 \
 	"who may not see the channel gets none"
@@ -47,7 +48,7 @@ is "$(curl -ks -o "$T/stolen" -w '%{http_code}' "$URL/${patch#"$HUB/repo/"}")" 4
 # --- what an update costs ---------------------------------------------------------------
 
 # Each has what sc had: the first release and nothing of the second.
-for who in sc2 sc3 sc4 sc5 sc6; do
+for who in sc2 sc3 sc4 sc5 sc6 sc7; do
 	cp -a "$T/home/sc" "$T/home/$who"
 done
 run kb sc check --lang en
@@ -123,6 +124,18 @@ falls_back sc5 "a hint with a wrong length"
 cat "$T/hint.good" >"$hint"
 rm "$patch"
 falls_back sc6 "a patch that is gone"
+# What a hub of the version before left: a patch of format 1 under its name, and a hint that says so.
+{ printf 'KBPATCH1' && tail -c +9 "$T/patch.good"; } >"$T/patch.old"
+sum=$(sha256sum "$T/patch.old" | cut -d ' ' -f 1)
+old=$HUB/repo/patches/beijing.ip/${sum:0:2}/$sum.patch
+mkdir -p "$(dirname "$old")"
+cp "$T/patch.old" "$old"
+chown --reference "$patch_dir" "$(dirname "$old")" "$old"
+chmod --reference "$patch_dir" "$(dirname "$old")"
+perl -0777 -pe 'BEGIN { ($good, $old) = map { pack "H*", $_ } splice @ARGV, 0, 2 } s/\Q$good/$old/' \
+	"$(basename "$patch" .patch)" "$sum" "$T/hint.good" >"$T/hint.bad"
+cat "$T/hint.bad" >"$hint"
+falls_back sc7 "a patch of the format before"
 hub_stop
 is $? 0 "the hub stops"
 
@@ -130,7 +143,7 @@ is $? 0 "the hub stops"
 
 hub_start || bail "the hub does not start"
 wait_for "the patch again" test -s "$patch"
-ok $? "what is missing is made at the next start"
+ok $? "what is missing, or of another format, is made at the next start"
 cmp -s "$patch" "$T/patch.good"
 ok $? "as it was"
 prose "$T/course" 260

@@ -12,6 +12,7 @@
 
 #include "catalog/base/limits.h"
 #include "catalog/repo/patch.h"
+#include "catalog/repo/patch_copies.h"
 #include "catalog/repo/patch_own.h"
 #include "catalog/repo/treedir.h"
 #include "tests/unit/fault.h"
@@ -322,7 +323,7 @@ a_remuxed_video_is_found_at_its_new_places(void **state)
 	in = input(&s);
 	assert_int_equal(make(&s, &in, &e), 1);
 	assert_true(s.made.content_bytes > n - STEP); /* the last few bytes are a frame */
-	assert_true(s.made.len < LEN / 200);
+	assert_true(s.made.len < LEN / 1000); /* four bytes for each thing put in */
 	OK(apply(&s, &e));
 	story_close(&s);
 	free(video);
@@ -533,7 +534,8 @@ one_file(struct buf *b, uint64_t file_bytes, uint64_t content, uint64_t stored)
 		number(b, 2 | (tar < LIMIT_FRAME_BYTES ? tar : LIMIT_FRAME_BYTES) << 2);
 	number(b, content);
 	number(b, stored);
-	number(b, 0);
+	number(b, 0); /* extents */
+	number(b, 0); /* copies */
 }
 
 /* 64 MiB of nothing in a few KB, said to be what fits, and said truly. */
@@ -603,7 +605,7 @@ recipes_that_cannot_be_are_refused(void **state)
 		    10 },
 		{ "bytes left over", { 1, 1, 0, 4, 0, 2, 'f', '/', 0x82, 0x30, 1 }, 11 },
 		{ "groups where none are needed", { 1, 1, 1, 4, 0, 2, 'f', '/', 0x82, 0x30, 1, 1,
-		    0 }, 13 },
+		    0, 0 }, 14 },
 	};
 	struct story s;
 
@@ -620,6 +622,148 @@ recipes_that_cannot_be_are_refused(void **state)
 		assert_int_equal(e.class, ERR_BAD_INPUT);
 	}
 	story_close(&s);
+}
+
+/*
+ * A file "f" of ten bytes, one new frame, and one group of these numbers: stored length, extents,
+ * copies.
+ */
+static int
+parse_group(struct story *s, const uint8_t *group, size_t len, uint64_t stored, struct err *e)
+{
+	struct buf b = BUF_INIT;
+	struct patch_recipe r;
+	int rc;
+
+	number(&b, 1); /* entries, frames, groups */
+	number(&b, 1);
+	number(&b, 1);
+	number(&b, 4 | 1 << 3); /* ADD, a file */
+	number(&b, 0);
+	number(&b, 1);
+	OK(buf_add(&b, "f", 1, NULL));
+	number(&b, 10);
+	number(&b, 2 | 2048 << 2);
+	number(&b, 10);
+	OK(buf_add(&b, group, len, NULL));
+	rc = patch_recipe_parse(buf_data(&b), buf_len(&b), stored, s->from.index, &r, e);
+	if (rc == 0)
+		patch_recipe_clear(&r);
+	buf_clear(&b);
+	return rc;
+}
+
+static void
+copies_that_cannot_be_are_refused(void **state)
+{
+	static const struct {
+		const char *why;
+		uint8_t bytes[16];
+		size_t len;
+	} cases[] = {
+		{ "from no prefix", { 0, 0, 1, 0, 0, 10 }, 6 },
+		{ "behind the prefix", { 0, 1, 0, 8, 1, 0, 2, 10 }, 8 },
+		{ "beginning behind the prefix", { 0, 1, 0, 8, 1, 0, 18, 1 }, 8 },
+		{ "before the prefix", { 0, 1, 0, 12, 1, 0, 1, 10 }, 8 },
+		{ "more than the content", { 0, 1, 0, 12, 1, 0, 0, 11 }, 8 },
+		{ "after a gap longer than the content", { 7, 1, 0, 12, 1, 11, 0, 1 }, 8 },
+		{ "more than the content behind a gap", { 7, 1, 0, 12, 1, 5, 0, 6 }, 8 },
+		{ "more than the content together",
+		    { 7, 1, 0, 12, 2, 0, 0, 8, 0, 0, 3 }, 11 },
+		{ "nothing", { 7, 1, 0, 12, 1, 0, 0, 0 }, 8 },
+		{ "all, and something is stored", { 7, 1, 0, 12, 1, 0, 0, 10 }, 8 },
+		{ "a part, and nothing is stored", { 0, 1, 0, 12, 1, 0, 0, 9 }, 8 },
+		{ "nothing, and nothing is stored", { 0, 1, 0, 12, 0 }, 5 },
+		{ "more often than may be", { 7, 1, 0, 12, 0x81, 0x80, 4, 0, 0, 1 }, 10 },
+	};
+	static const uint8_t all[] = { 0, 1, 0, 12, 1, 0, 0, 10 };
+	static const uint8_t part[] = { 7, 1, 0, 12, 2, 1, 4, 3, 2, 7, 1 };
+	struct story s;
+	struct err e = { 0 };
+
+	(void)state;
+	story_open(&s);
+	put_small(&s);
+	story_index(&s, false);
+	OK(parse_group(&s, all, sizeof(all), 0, &e));
+	OK(parse_group(&s, part, sizeof(part), 7, &e));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (parse_group(&s, cases[i].bytes, cases[i].len, cases[i].bytes[0], &e) == 0)
+			fail_msg("not refused: copies %s", cases[i].why);
+		assert_int_equal(e.class, ERR_BAD_INPUT);
+	}
+	story_close(&s);
+}
+
+/* Format 1 had no copies; nobody reads it any more. */
+static void
+a_patch_of_the_format_before_is_refused(void **state)
+{
+	struct patch_input in;
+	struct story s;
+	struct err e = { 0 };
+	struct digest to;
+
+	(void)state;
+	story_open(&s);
+	put_small(&s);
+	story_index(&s, false);
+	in = input(&s);
+	assert_int_equal(make(&s, &in, NULL), 1);
+	OK(patch_leads_to(s.fd, &to, &e));
+	OK(file_pwrite_all(s.fd, "KBPATCH1", 8, 0, NULL));
+	refused(&s);
+	assert_int_equal(patch_leads_to(s.fd, &to, &e), -1);
+	assert_int_equal(e.class, ERR_BAD_INPUT);
+	assert_string_equal(e.text, "not a patch of format 2");
+	story_close(&s);
+}
+
+/* Whatever copies are found, they and the rest are the content. */
+static void
+copies_and_the_rest_are_the_content(void **state)
+{
+	enum { LEN = 100000 };
+	uint8_t *prefix = malloc(LEN), *content = malloc(2 * LEN), *rest = malloc(2 * LEN);
+	struct patch_match m = { .prefix = prefix, .prefix_len = LEN, .content = content };
+	struct patch_copy *copies = NULL;
+	uint64_t dice = 1;
+	uint32_t n = 0, at = 0, left = 0, copied = 0;
+
+	(void)state;
+	assert_true(prefix != NULL && content != NULL && rest != NULL);
+	fill(prefix, LEN, 5);
+	memset(prefix + 4000, 0, 9000); /* the same block many times */
+	while (m.len < LEN) {
+		uint32_t len, from;
+
+		dice = dice * 6364136223846793005ull + 1442695040888963407ull;
+		len = (uint32_t)(dice >> 40) % 3000;
+		from = (uint32_t)(dice >> 20) % (LEN - len);
+		memcpy(content + m.len, prefix + from, len);
+		m.len += len;
+		memcpy(content + m.len, "header ", (dice >> 60) % 8);
+		m.len += (dice >> 60) % 8;
+	}
+	OK(patch_copies_find(&m, &copies, &n, NULL));
+	assert_true(n > 10);
+	left = patch_copies_rest(&m, copies, n, rest);
+	for (uint32_t i = 0, r = 0; i < n; i++) {
+		assert_memory_equal(content + at, rest + r, copies[i].gap);
+		at += copies[i].gap;
+		r += copies[i].gap;
+		assert_true(copies[i].from + copies[i].len <= LEN && copies[i].len > 0);
+		assert_memory_equal(content + at, prefix + copies[i].from, copies[i].len);
+		at += copies[i].len;
+		copied += copies[i].len;
+	}
+	assert_int_equal(left + copied, m.len);
+	assert_memory_equal(content + at, rest + left - (m.len - at), m.len - at);
+	assert_true(left < m.len / 20);
+	free(copies);
+	free(prefix);
+	free(content);
+	free(rest);
 }
 
 static void
@@ -708,6 +852,9 @@ main(void)
 		cmocka_unit_test(a_patch_between_other_releases_is_refused),
 		cmocka_unit_test(a_bomb_is_refused_before_it_goes_off),
 		cmocka_unit_test(recipes_that_cannot_be_are_refused),
+		cmocka_unit_test(copies_that_cannot_be_are_refused),
+		cmocka_unit_test(a_patch_of_the_format_before_is_refused),
+		cmocka_unit_test(copies_and_the_rest_are_the_content),
 		cmocka_unit_test(a_recipe_survives_its_encoding),
 		cmocka_unit_test(every_allocation_may_fail),
 	};
