@@ -15,11 +15,12 @@
 #define LIMIT_SLAB_KEPT 8u               /* free blocks that a loop keeps */
 #define LIMIT_REQUESTS_KEPT 16u          /* free blocks for heads that a loop keeps */
 #define LIMIT_SEND_PIECE_BYTES (192u << 10) /* read at once to send: fits a block as records */
+#define LIMIT_UNSENT_BYTES (1u << 20)    /* the kernel keeps about this to send, then we wait */
 #define LIMIT_SEND_LEAST_BYTES (16u << 10) /* read to send, however slow the peer: one record */
 #define LIMIT_PARKED_BYTES (64u << 10)   /* a rest up to this is moved out of its block to wait */
 #define LIMIT_SMALL_REPLY_BYTES (64u << 10) /* shorter ones do not wait for a share of the line */
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
-#define LIMIT_PIECES_PER_TURN 4u         /* pieces of a reply before others' turn */
+#define LIMIT_TURN_BYTES (512u << 10)    /* of a reply before others' turn; the kernel has room */
 #define LIMIT_TURNS_PER_POLL 32          /* of connections, until the kernel is asked for others */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 

@@ -219,10 +219,18 @@ conn_advance(struct conn *c)
 		conn_end(c);
 }
 
+static void
+begin_turn(struct conn *c)
+{
+	c->turn_room = LIMIT_TURN_BYTES;
+	c->is_measured = false;
+	c->turn_requests = 0;
+}
+
 void
 conn_resume(struct conn *c)
 {
-	c->turn_pieces = c->turn_requests = 0;
+	begin_turn(c);
 	c->tick_ms = c->env->now_ms; /* the time until now was not the peer's */
 	conn_advance(c);
 }
@@ -295,7 +303,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	conn_read_clock(c->env);
-	c->turn_pieces = c->turn_requests = 0;
+	begin_turn(c);
 	conn_advance(c);
 }
 
@@ -495,6 +503,7 @@ conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, b
 	conn_read_clock(env);
 	c->state = CONN_HANDSHAKE;
 	c->deadline_ms = env->now_ms + env->deadlines->handshake_ms;
+	begin_turn(c);
 	conn_advance(c);
 	return 0;
 fail:

@@ -139,7 +139,6 @@ struct conn {
 	/* owned (slab): upload on its way to sink, reply on its way out */
 	uint8_t *piece;
 	size_t piece_off, piece_len;
-	size_t send_room;             /* bytes of the piece that the socket will take; 0: ask it */
 	uint64_t body_left;           /* of the request: not yet received */
 	uint64_t reply_left;          /* of the reply: not yet in a piece */
 	uint64_t reply_off;           /* where in file or source it goes on */
@@ -153,7 +152,10 @@ struct conn {
 	struct crew_job job;
 	unsigned calls;               /* enum conn_call bits of the job */
 	struct err call_err;          /* CALL_READ: ERR_NONE or why it failed */
-	unsigned turn_pieces, turn_requests;
+	/* This turn. */
+	size_t turn_room;             /* bytes of replies that may still be read */
+	bool is_measured;             /* it is no more than the socket will take */
+	unsigned turn_requests;
 };
 
 /* Take fd (non-blocking).  On -1 fd is the caller's. */

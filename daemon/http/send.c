@@ -49,7 +49,6 @@ send_begin(struct conn *c)
 	buf_clear(&head);
 	c->reply_left = r->is_bodyless ? 0 : r->length;
 	c->reply_off = r->off;
-	c->send_room = 0;
 	c->allowance = UINT64_MAX;
 	if (c->seat.group != NULL)
 		line_admit(c);
@@ -59,27 +58,40 @@ send_begin(struct conn *c)
 }
 
 /*
- * How large the next piece may be: what the socket takes, so that a peer who does not
- * read holds the kernel's buffer full and next to nothing of ours.
+ * No more than the socket takes, so that a peer who does not read holds the kernel's buffer full
+ * and next to nothing of ours; but always something, as the kernel says when it has room.
  */
 static void
 measure_room(struct conn *c)
 {
-	size_t room = LIMIT_SEND_LEAST_BYTES;
+	size_t room = duct_send_room(&c->duct);
 
-	if (c->reply_left > room)
-		room = duct_send_room(&c->duct);
+	c->is_measured = true;
 	if (room < LIMIT_SEND_LEAST_BYTES)
 		room = LIMIT_SEND_LEAST_BYTES;
-	c->send_room = room < LIMIT_SEND_PIECE_BYTES ? room : LIMIT_SEND_PIECE_BYTES;
+	if (room < c->turn_room)
+		c->turn_room = room;
+}
+
+/* Whether the rest of this turn is worth a piece. */
+static bool
+has_turn(struct conn *c)
+{
+	if (!c->is_measured && c->reply_left > LIMIT_SEND_LEAST_BYTES)
+		measure_room(c);
+	return c->turn_room >= LIMIT_SEND_LEAST_BYTES || c->turn_room >= c->reply_left;
 }
 
 /* How much the piece may still take. */
 static size_t
 piece_room(const struct conn *c)
 {
-	size_t room = c->send_room > c->piece_len ? c->send_room - c->piece_len : 0;
+	size_t room = LIMIT_SEND_PIECE_BYTES - c->piece_len;
 
+	if (c->piece_len >= LIMIT_SEND_PIECE_BYTES)
+		return 0;
+	if (c->turn_room < room)
+		room = c->turn_room;
 	if (c->allowance < room)
 		room = (size_t)c->allowance;
 	return c->reply_left < room ? (size_t)c->reply_left : room;
@@ -92,6 +104,7 @@ piece_grew(struct conn *c, size_t n)
 	c->reply_off += n;
 	c->reply_left -= n;
 	c->allowance -= n;
+	c->turn_room -= n;
 }
 
 void
@@ -194,16 +207,16 @@ write_piece(struct conn *c)
 	c->piece_off += n;
 	c->sent_bytes += n;
 	(void)atomic_fetch_add(&c->env->counters->sent_bytes, n);
-	if (c->piece_off == c->piece_len) {
+	if (c->piece_off == c->piece_len)
 		conn_drop_piece(c);
-		c->send_room = 0;
-	}
 	return r;
 }
 
 enum step
 send_reply(struct conn *c)
 {
+	bool may_read;
+
 	for (;;) {
 		switch (duct_flush(&c->duct)) {
 		case DUCT_OK:
@@ -219,18 +232,14 @@ send_reply(struct conn *c)
 		if (c->piece == NULL && c->reply_left == 0)
 			return end_reply(c);
 		/* Between pieces, so that whoever waits here for long holds none. */
-		if (c->piece == NULL && c->turn_pieces >= LIMIT_PIECES_PER_TURN)
+		may_read = has_turn(c);
+		if (c->piece == NULL && !may_read)
 			return conn_wait(c, EV_WRITE);
-		if (c->send_room == 0)
-			measure_room(c);
-		if (c->reply_left > 0 && piece_room(c) > 0 && c->piece_off == 0 &&
+		if (may_read && piece_room(c) > 0 && c->piece_off == 0 &&
 		    (c->piece == NULL || c->piece_len < LIMIT_SEND_PIECE_BYTES / 2))
 			return fill_piece(c);
-		if (c->piece == NULL) { /* the allowance is used up */
-			c->send_room = 0;
+		if (c->piece == NULL) /* the allowance is used up */
 			return line_ask(c);
-		}
-		c->turn_pieces++;
 		switch (write_piece(c)) {
 		case DUCT_OK:
 		case DUCT_WRITE:

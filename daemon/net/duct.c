@@ -2,14 +2,13 @@
 #include "daemon/net/duct.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
+#include <linux/sock_diag.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -260,14 +259,16 @@ duct_park(struct duct *w)
 size_t
 duct_send_room(const struct duct *w)
 {
-	int size = 0, queued = 0;
-	socklen_t len = sizeof(size);
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(memory);
+	uint32_t usable;
 
-	/* Neither fails on a socket.  The kernel counts its own part of a buffer: about a third. */
-	if (getsockopt(w->fd, SOL_SOCKET, SO_SNDBUF, &size, &len) == -1 ||
-	    ioctl(w->fd, SIOCOUTQ, &queued) == -1 || queued >= size / 3 * 2)
+	/* Cannot fail on a socket.  It counts as writable while two thirds are not in use. */
+	if (getsockopt(w->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == -1)
 		return 0;
-	return (size_t)(size / 3 * 2 - queued);
+	usable = memory[SK_MEMINFO_SNDBUF] / 3 * 2;
+	return usable > memory[SK_MEMINFO_WMEM_QUEUED] ? usable - memory[SK_MEMINFO_WMEM_QUEUED]
+	                                               : 0;
 }
 
 bool

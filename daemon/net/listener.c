@@ -88,7 +88,8 @@ bind_failed(const char *address, struct err *e)
 static int
 open_socket(const struct sockaddr_storage *a, socklen_t len, const char *address, struct err *e)
 {
-	const int on = 1;
+	/* Accepted connections inherit the options of TCP. */
+	const int on = 1, unsent = LIMIT_UNSENT_BYTES;
 	int fd = socket(a->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
@@ -96,6 +97,8 @@ open_socket(const struct sockaddr_storage *a, socklen_t len, const char *address
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
 	    (a->ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)) == -1 ||
 	    bind(fd, (const struct sockaddr *)a, len) == -1 || listen(fd, BACKLOG) == -1) {
 		bind_failed(address, e);
 		(void)close(fd); /* nothing was said on it */
@@ -150,7 +153,6 @@ static void
 on_connection(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *l = arg;
-	const int on = 1;
 
 	(void)what;
 	for (unsigned n = 0; n < LIMIT_ACCEPTS_PER_TURN; n++) {
@@ -169,8 +171,6 @@ on_connection(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		l->is_short = false;
-		/* Fails only where the peer has already gone. */
-		(void)setsockopt(got, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		l->owner.got(l->owner.owner, got, &peer, l->is_local);
 	}
 }

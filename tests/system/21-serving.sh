@@ -11,7 +11,7 @@ wire_enrol member sichuan || bail "no member"
 course "$T/marks" marks one
 mkdir "$T/marks/讲义"
 seq 1 30000 >"$T/marks/讲义/第一讲.txt"
-head -c 1500000 /dev/urandom >"$T/marks/video.mp4"
+head -c 6000000 /dev/urandom >"$T/marks/video.mp4"
 [ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/marks"
 for channel in beijing.ip beijing.open; do
 	run publish bj "$channel" "$T/marks"
@@ -118,6 +118,34 @@ cmp -s "$T/bundle.zst" "$T/resumed"
 ok $? "curl resumes a download"
 as member --compressed -o "$T/compressed" -D "$T/headers" "$URL/$bundle"
 is "$(header content-encoding)" '' "nothing is compressed on the way"
+
+# --- who does not read -----------------------------------------------------------------
+# The kernel keeps a bounded queue for him: LIMIT_UNSENT_BYTES and what it packs together.
+queued() { # bytes the hub's kernel has not sent or that nobody has taken
+	local queue
+	queue=$(awk -v port=":$(printf '%04X' "$PORT")$" '$2 ~ port && $4 == "01" { print $5 }' /proc/net/tcp /proc/net/tcp6 |
+		cut -d: -f1 | sort | tail -n 1)
+	echo $((0x${queue:-0}))
+}
+is_stuck() {
+	local one
+	one=$(queued)
+	sleep 0.2
+	[ "$one" -gt 0 ] && [ "$(queued)" = "$one" ]
+}
+mkfifo "$T/unread"
+exec 9<>"$T/unread" # somebody could read
+printf 'GET /packs/beijing.open/%s HTTP/1.1\r\nHost: localhost\r\n\r\n' \
+	"$(cd "$HUB/repo/packs/beijing.open" && echo ??/*.pack)" >"$T/unread.request"
+openssl s_client -quiet -connect "127.0.0.1:$PORT" <"$T/unread.request" >"$T/unread" 2>/dev/null &
+reader=$!
+PIDS+=("$reader")
+wait_for "a reply that nobody reads" is_stuck
+ok $? "a reply that nobody reads stops"
+[ "$(queued)" -le $((1200 << 10)) ]
+ok $? "with little more than a MiB in the kernel" || diag "$(queued)"
+kill "$reader"
+exec 9>&-
 
 # --- what is not there -----------------------------------------------------------------
 for path in metadata/ metadata/x metadata/0.root.json metadata/01.root.json metadata/1.root.json.bak \
