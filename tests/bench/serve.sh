@@ -10,15 +10,32 @@
 #	SECONDS_A_RUN  (2)
 #	ROWS       only rows whose name matches this regular expression
 #	CIPHERS    TLS 1.3 suites to measure, the first one with all rows (TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
+#	RUN        what both servers and the load are started with: RUN='chrt -f 10' keeps other work of a shared
+#	           machine from them
+#	CONGESTION cubic, bbr, ...: measure in a network namespace of its own, with this control of congestion (root;
+#	           else the machine's own, which the output names)
+if [ -n "${CONGESTION:-}" ] && [ -z "${SERVE_HAS_NET:-}" ]; then
+	export SERVE_HAS_NET=1
+	exec unshare --net "$0" "$@"
+fi
+if [ -n "${SERVE_HAS_NET:-}" ]; then
+	ip link set lo up
+	for net in 127.0.0.0/8 127.0.0.1; do
+		ip route replace local "$net" dev lo table local proto kernel scope host src 127.0.0.1 \
+			congctl "$CONGESTION" || exit 1
+	done
+fi
 . "$(dirname "$0")/../system/lib.sh"
 . "$(dirname "$0")/../system/wire.sh"
 
 PAIRS=${PAIRS:-7}
 RUN_SECONDS=${SECONDS_A_RUN:-2}
 ROWS=${ROWS:-.}
+read -ra RUN <<<"${RUN:-}"
 read -ra CIPHERS <<<"${CIPHERS:-TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384}"
 NGINX=$ROOT/build/peers/root/usr/sbin/nginx
 LOAD=$KEBAO_BIN/tests/bench/load
+FILL=$KEBAO_BIN/tests/bench/fill
 [ -x "$NGINX" ] || bail "no nginx: make bench-deps"
 [ "$(nproc)" -ge 2 ] || bail "two processors are needed: one for the server, one for the load"
 say() { printf '%s %s %s\n' "$@"; }
@@ -28,31 +45,39 @@ say() { printf '%s %s %s\n' "$@"; }
 world >/dev/null
 hub_stop
 hub_conf 'patches = off' 'workers = 1' 'max_connections = 12000' 'max_connections_per_address = 12000'
-"${AS_USER[@]}" taskset -c 0 "$BIN/kebaod" --config "$CONF" >"$T/hub.log" 2>&1 </dev/null &
-HUB_PID=$!
-PIDS+=("$HUB_PID")
-wait_for "the hub" hub_is_up || bail "no hub"
-{ kb admin hub channel add bench --publisher beijing --audience public --title-zh bench \
-	--publisher-key "$T/bj.pub" --targets-key "$OFFLINE/targets.pem" --passphrase-file "$PASS"; } >/dev/null ||
-	bail "no channel"
+begin_hub() {
+	"${RUN[@]}" "${AS_USER[@]}" taskset -c 0 "$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
+	HUB_PID=$!
+	PIDS+=("$HUB_PID")
+	wait_for "the hub" hub_is_up || bail "no hub"
+}
+begin_hub
+for audience in public paired; do
+	kb admin hub channel add "bench.$audience" --publisher beijing --audience "$audience" --title-zh bench \
+		--publisher-key "$T/bj.pub" --targets-key "$OFFLINE/targets.pem" --passphrase-file "$PASS" \
+		>/dev/null || bail "no channel"
+done
 { wire_ca && wire_enrol member sichuan; } || bail "no client certificate"
 
 # Packs of published courses of about these sizes: what recipients fetch, with all checks that this has.
-packs() { find "$HUB/repo/packs/bench" -name '*.pack' -printf '/packs/bench/%P\n' | sort; }
-objects() { # NAME BYTES COUNT: their paths go to $T/NAME
-	local i
-	packs >"$T/before"
+packs() { find "$HUB/repo/packs/bench.$1" -name '*.pack' -printf "/packs/bench.$1/%P\n" | sort; }
+objects() { # NAME BYTES COUNT [AUDIENCE]: their paths go to $T/NAME
+	local i audience=${4:-public}
+	packs "$audience" >"$T/before"
 	for i in $(seq "$3"); do
 		rm -rf "$T/course"
 		course "$T/course" "c$1-$i" one
 		head -c $(($2 - 500)) /dev/urandom >"$T/course/data.mp4" # the rest: course.json, the table
 		[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/course"
-		publish bj bench "$T/course" >/dev/null 2>"$T/publish.err" || bail "publish: $(cat "$T/publish.err")"
+		publish bj "bench.$audience" "$T/course" >/dev/null 2>"$T/publish.err" ||
+			bail "publish: $(cat "$T/publish.err")"
 	done
-	packs | comm -13 "$T/before" - >"$T/$1"
+	packs "$audience" | comm -13 "$T/before" - >"$T/$1"
 }
-as_user mkdir -p "$HUB/repo/packs/bench"
+wants() { printf '%s' "$1" | grep -qE "$ROWS"; }
+as_user mkdir -p "$HUB/repo/packs/bench.public" "$HUB/repo/packs/bench.paired"
 objects 4k 4096 16
+objects 4k.paired 4096 16 paired
 objects 64k 65536 16
 objects 1m 1048576 8
 objects 256m 268000000 1
@@ -91,7 +116,7 @@ http {
 END
 [ "$(id -u)" != 0 ] || sed -i '1i user nobody nogroup;' "$T/nginx/nginx.conf"
 ulimit -n 40000 2>/dev/null
-taskset -c 0 "$NGINX" -e "$T/nginx/error.log" -p "$T/nginx/" -c "$T/nginx/nginx.conf" >"$T/nginx.log" 2>&1 </dev/null &
+"${RUN[@]}" taskset -c 0 "$NGINX" -e "$T/nginx/error.log" -p "$T/nginx/" -c "$T/nginx/nginx.conf" >"$T/nginx.log" 2>&1 </dev/null &
 NGINX_PID=$!
 PIDS+=("$NGINX_PID")
 nginx_is_up() { curl -ks --max-time 5 -o /dev/null "https://127.0.0.1:$PORT_NGINX$(head -n 1 "$T/4k")"; }
@@ -105,11 +130,11 @@ measure() {
 	local who=$1 port pid
 	shift
 	if [ "$who" = ours ]; then port=$PORT pid=$HUB_PID; else port=$PORT_NGINX pid=$NGINX_WORKER; fi
-	taskset -c 1 "$LOAD" --host 127.0.0.1 --port "$port" --server-pid "$pid" --seconds "$RUN_SECONDS" "$@" \
+	"${RUN[@]}" taskset -c 1 "$LOAD" --host 127.0.0.1 --port "$port" --server-pid "$pid" --seconds "$RUN_SECONDS" "$@" \
 		>"$T/load.out" 2>"$T/load.err" || bail "load on $who: $(cat "$T/load.out" "$T/load.err")"
 	awk '{ for (i = 1; i <= NF; i++) { split($i, a, "="); v[a[1]] = a[2] }
 		s = v["seconds"]; r = v["requests"]; b = v["bytes"]; c = v["server_cpu_s"]
-		printf "%.1f %.0f %.3f %.2f %d %.3f\n", r / s, b / s, c * 1e6 / r, (b > 0 ? c * 1e3 * 1073741824 / b : 0),
+		printf "%.1f %.0f %.3f %.2f %d %.3f\n", r / s, b / s, (r > 0 ? c * 1e6 / r : 0), (b > 0 ? c * 1e3 * 1073741824 / b : 0),
 			v["p99_us"], v["own_cpu_s"] / s }' "$T/load.out"
 }
 
@@ -135,7 +160,7 @@ tell() {
 row() {
 	local name=$1 kind=$2 i
 	shift 2
-	printf '%s' "$name" | grep -qE "$ROWS" || return 0
+	wants "$name" || return 0
 	: >"$T/ours" && : >"$T/nginx.out"
 	measure ours "$@" >/dev/null # what is cold becomes warm
 	measure nginx "$@" >/dev/null
@@ -167,16 +192,50 @@ row() {
 	done
 }
 
+# What the audience check costs: objects of 4 KiB of a public channel, asked for by anybody, and of one for pairs,
+# asked for by a member who shows a certificate.
+audience() {
+	local i
+	wants audience || return 0
+	: >"$T/ours" && : >"$T/nginx.out"
+	for i in $(seq "$PAIRS"); do
+		measure ours --paths "$T/4k.paired" --connections 64 --cert "$T/member.crt" --key "$T/member.key" >>"$T/ours"
+		measure ours --paths "$T/4k" --connections 64 >>"$T/nginx.out"
+	done
+	say serve.audience.cpu.paired "$(column "$T/ours" 3 | median)" us/request
+	say serve.audience.cpu.public "$(column "$T/nginx.out" 3 | median)" us/request
+	read -r m lo hi <<<"$(ratio 3)"
+	printf 'serve.audience.cpu.vs_public %s ratio (%s..%s)\n' "$m" "$lo" "$hi"
+}
+
+# catalogue FROM TO SECONDS: what the API of the catalogue costs when the hub has TO releases more than those above,
+# entered by tests/bench/fill as publications are.
+catalogue() {
+	local name=catalogue_$2 seconds=$3 path
+	wants "$name" || return 0
+	hub_stop
+	as_user "$FILL" "$HUB" bench.public "$1" "$2" || bail "no releases"
+	begin_hub
+	for path in channels catalogue; do
+		echo "/api/v1/$path" >"$T/api"
+		RUN_SECONDS=$seconds measure ours --paths "$T/api" --connections 1 >"$T/ours"
+		say "serve.${name}.$path.requests" "$(column "$T/ours" 1)" 1/s
+		say "serve.${name}.$path.cpu" "$(column "$T/ours" 3)" us/request
+	done
+	say "serve.${name}.bytes" "$(curl -ks "https://127.0.0.1:$PORT/api/v1/catalogue" | wc -c)" B
+	say "serve.${name}.memory" "$(resident "$HUB_PID")" B
+}
+
 # memory NAME COUNT: resident bytes per idle connection
 resident() { awk '/^(RssAnon|RssShmem):/ { n += $2 } END { print n * 1024 }' "/proc/$1/status"; }
 memory() {
 	local name=$1 count=$2 who port pid before per_kebaod per_nginx
-	printf '%s' "$name" | grep -qE "$ROWS" || return 0
+	wants "$name" || return 0
 	for who in kebaod nginx; do
 		if [ "$who" = kebaod ]; then port=$PORT pid=$HUB_PID; else port=$PORT_NGINX pid=$NGINX_WORKER; fi
 		before=$(resident "$pid")
 		mkfifo "$T/hold.$who"
-		"$LOAD" --host 127.0.0.1 --port "$port" --connections "$count" --paths "$T/4k" --idle \
+		"${RUN[@]}" "$LOAD" --host 127.0.0.1 --port "$port" --connections "$count" --paths "$T/4k" --idle \
 			>"$T/idle.out" 2>&1 <"$T/hold.$who" &
 		local idle=$!
 		PIDS+=("$idle")
@@ -194,10 +253,14 @@ memory() {
 }
 
 say machine.cores "$(nproc)" cores
-taskset -c 0 openssl speed -seconds 1 -evp aes-128-gcm -bytes 16384 2>/dev/null |
-	awk '/^AES-128-GCM/ { sub(/k$/, "", $2); printf "machine.aes128gcm_16k %.0f B/s\n", $2 * 1000 }'
-taskset -c 0 openssl speed -seconds 1 ecdsap256 2>/dev/null |
-	awk '/nistp256/ { printf "machine.ecdsap256_sign %s 1/s\n", $(NF - 1) }'
+say machine.congestion "${CONGESTION:-$(cat /proc/sys/net/ipv4/tcp_congestion_control)}" name
+for bits in 128 256; do
+	"${RUN[@]}" taskset -c 0 openssl speed -seconds 1 -evp "aes-$bits-gcm" -bytes 16384 2>/dev/null |
+		awk -v n="machine.aes${bits}gcm_16k" '/^AES-/ { sub(/k$/, "", $2); printf "%s %.0f B/s\n", n, $2 * 1000 }'
+done
+"${RUN[@]}" taskset -c 0 openssl speed -seconds 1 ecdsap256 ecdhx25519 2>/dev/null |
+	awk '/nistp256/ { printf "machine.ecdsap256_sign %s 1/s\nmachine.ecdsap256_verify %s 1/s\n", $(NF - 1), $NF }
+		/X25519/ { printf "machine.x25519 %s 1/s\n", $NF }'
 memory idle_2000 2000
 memory idle_10000 10000
 for cipher in "${CIPHERS[@]}"; do
@@ -205,6 +268,7 @@ for cipher in "${CIPHERS[@]}"; do
 	[ "$cipher" = "${CIPHERS[0]}" ] || tag=_aes256
 	row "4k$tag" small --cipher "$cipher" --paths "$T/4k" --connections 64
 	row "64k$tag" small --cipher "$cipher" --paths "$T/64k" --connections 64
+	row "1m_1$tag" bulk --cipher "$cipher" --paths "$T/1m" --connections 1
 	row "1m_64$tag" bulk --cipher "$cipher" --paths "$T/1m" --connections 64
 	# A gibibyte: ranges of 16 and 64 MiB of packs of 256 MiB, as a client fetches a large course.
 	row "1g_1$tag" bulk --cipher "$cipher" --paths "$T/256m.one" --connections 1 --range 67108864 --size "$BIG"
@@ -212,3 +276,7 @@ for cipher in "${CIPHERS[@]}"; do
 done
 row new new --paths "$T/4k" --connections 16 --new
 row new_with_certificate new --paths "$T/4k" --connections 16 --new --cert "$T/member.crt" --key "$T/member.key"
+audience
+catalogue 0 10 2
+catalogue 10 1000 5
+catalogue 1000 100000 60
