@@ -17,6 +17,7 @@
 #include "clients/kebao/publish.h"
 #include "clients/kebao/session.h"
 #include "clients/kebao/text.h"
+#include "clients/kebao/ticks.h"
 
 #define COURSE_FILE "course.json"
 #define PACK_BYTES (256ull << 20) /* a spool file of moderate size; a GiB is four requests */
@@ -41,6 +42,7 @@ struct running {
 	struct keyring ring;
 	struct record *record;
 	struct build *build;
+	int64_t scan_ms; /* looking at the folder */
 	int dirfd;
 	pthread_mutex_t lock; /* of the display: the library reports from its threads */
 	struct progress progress;
@@ -225,6 +227,7 @@ read_folder(struct running *r, struct err *e)
 		.on_progress = on_read, .ctx = r,
 	};
 	struct err of_course = { 0 };
+	int64_t began = ticks_ms();
 	int course, folder;
 
 	r->dirfd = open(r->a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -239,6 +242,7 @@ read_folder(struct running *r, struct err *e)
 	}
 	course = read_course(r, &of_course);
 	folder = build_scan(r->dirfd, &options, &r->build, e);
+	r->scan_ms = ticks_ms() - began;
 	if (folder == -1)
 		return -1;
 	if (course == -1)
@@ -277,6 +281,19 @@ say(const struct cli *cli, const struct publish_args *a, const struct record *re
 	pending_outcome_say(cli, &f->outcome);
 }
 
+/* With --verbose: where the time went. */
+static void
+say_times(const struct running *r, const struct publish_times *t)
+{
+	struct text read, packed, uploaded, checked;
+
+	if (!r->cli->is_verbose)
+		return;
+	CLI_NOTE(r->cli, MSG_PUBLISH_TIMES, text_seconds(&read, r->scan_ms + t->read_ms),
+	    text_seconds(&packed, t->pack_ms), text_seconds(&uploaded, t->upload_ms),
+	    text_seconds(&checked, t->check_ms));
+}
+
 static int
 publish(struct running *r, struct err *e)
 {
@@ -293,6 +310,8 @@ publish(struct running *r, struct err *e)
 	r->is_drawing = false;
 	if (rc == 0)
 		say(r->cli, r->a, r->record, &figures);
+	if (rc == 0)
+		say_times(r, &figures.times);
 	pending_outcome_clear(&figures.outcome);
 	return rc;
 }

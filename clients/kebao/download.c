@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "catalog/repo/frame.h"
 #include "catalog/repo/objpath.h"
 #include "clients/kebao/lanes.h"
+#include "clients/kebao/ticks.h"
 
 #define LOOKS 3 /* at the hint: the first, one after a repack, one for luck */
 
@@ -22,15 +22,6 @@ struct cursor {
 	size_t n_bad;
 	uint64_t total_bytes;     /* of all ranges of this look, for the display */
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int
 load_hint(struct transfer *t, const char *path, const struct digest *index, uint32_t n_frames,
@@ -249,7 +240,7 @@ int
 download_frames(const struct download *d, struct download_figures *out, struct err *e)
 {
 	struct cursor c = { .d = d };
-	int64_t began = now_ms();
+	int64_t began = ticks_ms();
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
@@ -262,7 +253,7 @@ download_frames(const struct download *d, struct download_figures *out, struct e
 	if (c.coder == NULL)
 		goto out;
 	rc = fill(&c, out, e);
-	out->elapsed_ms = (uint64_t)(now_ms() - began);
+	out->elapsed_ms = (uint64_t)(ticks_ms() - began);
 out:
 	frame_coder_free(c.coder);
 	free(c.content);

@@ -11,6 +11,7 @@
 #include "catalog/base/limits.h"
 #include "catalog/repo/objpath.h"
 #include "clients/kebao/interrupt.h"
+#include "clients/kebao/ticks.h"
 
 #define SPARE_SLOTS 8u
 #define TICK_MS 100
@@ -75,15 +76,6 @@ struct lanes {
 	uint64_t marked_bytes, best;
 	unsigned most_lanes;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* With the lock held. */
 static void
@@ -312,7 +304,7 @@ start_lane(struct lanes *all, struct err *e)
 static void
 consider(struct lanes *all)
 {
-	int64_t now = now_ms();
+	int64_t now = ticks_ms();
 	uint64_t speed, received;
 
 	if (!all->is_far || all->is_settled)
@@ -368,7 +360,7 @@ next_ready(struct lanes *all, bool *is_over)
 static void
 tell(struct lanes *all, const struct transfer_retry *retry, int64_t *told_ms)
 {
-	int64_t now = now_ms();
+	int64_t now = ticks_ms();
 	uint64_t received;
 	struct err why;
 	unsigned pause_ms;
@@ -393,7 +385,7 @@ tell(struct lanes *all, const struct transfer_retry *retry, int64_t *told_ms)
 static void
 receive(struct lanes *all, const struct transfer_retry *retry)
 {
-	int64_t told_ms = now_ms();
+	int64_t told_ms = ticks_ms();
 	bool is_over = false, is_good = true;
 
 	while (!is_over) {
@@ -496,7 +488,7 @@ lanes_run(const struct lanes_job *asked, struct lanes_figures *out, struct err *
 		job.connections = LANES_MOST;
 	all->job = &job;
 	all->ready_end = &all->ready;
-	all->marked_ms = now_ms();
+	all->marked_ms = ticks_ms();
 	all->trip_ms = transfer_totals(job.transfer)->least_wait_us / 1000;
 	all->is_far = job.connections > 1 && all->trip_ms >= LANES_FAR_MS;
 	/* None of these can fail on Linux with these attributes. */

@@ -4,25 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "catalog/base/utf8.h"
 #include "clients/kebao/text.h"
+#include "clients/kebao/ticks.h"
 
 #define DRAW_MS 200
 #define MEASURE_MS 1000
 #define BAR_MOST 30u
 #define USUAL_COLUMNS 80u
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static unsigned
 terminal_columns(void)
@@ -43,7 +34,7 @@ progress_begin(struct progress *p, enum language lang, bool is_quiet, const char
 	p->is_shown = !is_quiet && isatty(STDERR_FILENO) == 1;
 	(void)err_quote(p->label, sizeof(p->label), label, strlen(label));
 	p->total = total_bytes;
-	p->began_ms = p->mark_ms = now_ms();
+	p->began_ms = p->mark_ms = ticks_ms();
 }
 
 /* Cut text to so many columns, at a character. */
@@ -149,7 +140,7 @@ progress_set(struct progress *p, uint64_t done_bytes, uint64_t total_bytes)
 		p->mark_done = done_bytes;
 	p->done = done_bytes;
 	p->total = total_bytes;
-	now = now_ms();
+	now = ticks_ms();
 	measure(p, now);
 	if (!p->is_shown || now - p->drawn_ms < DRAW_MS)
 		return;

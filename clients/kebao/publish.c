@@ -18,6 +18,7 @@
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/release.h"
 #include "clients/kebao/source.h"
+#include "clients/kebao/ticks.h"
 #include "clients/kebao/upload.h"
 
 #define ROUNDS 8          /* others publishing at the same time, or frames gone meanwhile */
@@ -146,6 +147,7 @@ static int
 read_folder(struct run *r, struct err *e)
 {
 	struct record *record = r->p->record;
+	int64_t began = ticks_ms();
 
 	if (build_index(r->p->build, &r->built, e) == -1 ||
 	    index_encode(r->built.index, &r->index, e) == -1)
@@ -158,6 +160,7 @@ read_folder(struct run *r, struct err *e)
 	record->index.len = buf_len(&r->index);
 	digest_of(&record->index.sha256, buf_data(&r->index), buf_len(&r->index));
 	r->figures->n_frames = index_n_frames(r->built.index);
+	r->figures->times.read_ms += ticks_ms() - began;
 	return 0;
 }
 
@@ -213,6 +216,7 @@ send_pack(void *ctx, const struct build_pack *pack, struct err *e)
 		.on_progress = on_upload, .ctx = r,
 	};
 	char name[NAME_SIZE];
+	int64_t began = ticks_ms();
 	uint64_t sent = 0;
 	int rc;
 
@@ -224,6 +228,7 @@ send_pack(void *ctx, const struct build_pack *pack, struct err *e)
 	rc = upload_object(hub_transfer(r->p->hub), &u, &sent, e);
 	(void)close(u.fd); /* only read */
 	r->figures->uploaded_bytes += sent;
+	r->figures->times.upload_ms += ticks_ms() - began;
 	if (rc == -1)
 		return -1;
 	r->figures->n_packs++;
@@ -254,13 +259,18 @@ send_frames(struct run *r, struct err *e)
 	const struct build_spool spool = { .dirfd = r->spool, .on_pack = send_pack, .ctx = r };
 	struct build_packs packs = { .packs = NULL };
 	uint8_t *missing = NULL;
+	struct publish_times *times = &r->figures->times;
+	int64_t began, uploaded_ms = times->upload_ms;
 	uint32_t n_missing;
 	int rc;
 
 	if (ask_missing(r, &missing, &n_missing, e) == -1)
 		return -1;
+	began = ticks_ms();
 	rc = n_missing == 0
 	    ? 0 : build_packs(r->p->build, r->built.index, missing, &spool, &packs, e);
+	/* Packs are sent as they are finished; but for a few frames nothing is packed meanwhile. */
+	times->pack_ms += ticks_ms() - began - (times->upload_ms - uploaded_ms);
 	r->figures->new_bytes += packs.content_bytes;
 	build_packs_clear(&packs);
 	free(missing);
@@ -279,6 +289,9 @@ static int
 verify_draft(struct run *r, struct err *e)
 {
 	const struct draft_watch watch = { .on_progress = on_check, .ctx = r };
+	struct publish_times *times = &r->figures->times;
+	int64_t began = ticks_ms();
+	int rc;
 
 	r->p->record->published_at = (int64_t)time(NULL);
 	buf_truncate(&r->record, 0);
@@ -286,7 +299,11 @@ verify_draft(struct run *r, struct err *e)
 	    send_bytes(r, "index", &r->index, e) == -1 ||
 	    send_bytes(r, "record", &r->record, e) == -1)
 		return -1;
-	return draft_verify(r->p->hub, r->p->record, &r->record, &watch, r->draft, e);
+	times->upload_ms += ticks_ms() - began;
+	began = ticks_ms();
+	rc = draft_verify(r->p->hub, r->p->record, &r->record, &watch, r->draft, e);
+	times->check_ms += ticks_ms() - began;
+	return rc;
 }
 
 /*

@@ -43,6 +43,12 @@ struct publish_figures {
 	uint64_t new_bytes;      /* content of those */
 	uint64_t uploaded_bytes; /* over the wire */
 	uint64_t n_packs;
+	struct publish_times {   /* how long each part took; all rounds together */
+		int64_t read_ms;     /* cutting and hashing the folder */
+		int64_t pack_ms;     /* reading again and compressing, up to finished packs */
+		int64_t upload_ms;
+		int64_t check_ms;    /* of the hub's */
+	} times;
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "catalog/json/canon.h"
 #include "catalog/json/json.h"
 #include "clients/kebao/text.h"
+#include "clients/kebao/ticks.h"
 
 #define RUN "run.json"
 #define RUN_NEW "run.json.new"
@@ -23,15 +24,6 @@ static const char *const phases[] = {
 	[REPORT_ENDED] = "ended",
 };
 #define N_PHASES (sizeof(phases) / sizeof(phases[0]))
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* --- run.json --- */
 
@@ -80,7 +72,7 @@ save(struct report *r)
 	struct json_at top = json_top(doc);
 	struct buf bytes = BUF_INIT;
 
-	r->saved_ms = now_ms();
+	r->saved_ms = ticks_ms();
 	r->state.updated_at = (int64_t)time(NULL);
 	json_put_text(top, "phase", phases[s->phase]);
 	json_put_int(top, "began_at", s->began_at);
@@ -244,7 +236,7 @@ report_progress(void *report, const struct update_progress *p)
 	struct report_state *s = &r->state;
 	bool is_last = p->done_bytes == p->total_bytes;
 	bool is_new = !r->is_drawing || r->doing != p->what;
-	int64_t now = now_ms();
+	int64_t now = ticks_ms();
 
 	if (is_new) {
 		wipe(r);

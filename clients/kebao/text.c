@@ -32,6 +32,13 @@ text_bytes(struct text *out, uint64_t bytes)
 }
 
 const char *
+text_seconds(struct text *out, int64_t ms)
+{
+	(void)snprintf(out->s, sizeof(out->s), "%" PRId64 ".%03" PRId64 " s", ms / 1000, ms % 1000);
+	return out->s;
+}
+
+const char *
 text_duration(struct text *out, enum language lang, uint64_t seconds)
 {
 	const char *h = lang == LANGUAGE_ZH ? "小时" : "h";

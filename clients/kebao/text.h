@@ -17,6 +17,9 @@ const char *text_number(struct text *out, uint64_t n);
 /* "1.2 MiB", "940 B" */
 const char *text_bytes(struct text *out, uint64_t bytes);
 
+/* "1.234 s" */
+const char *text_seconds(struct text *out, int64_t ms);
+
 /* "3 分 20 秒" / "3 min 20 s" */
 const char *text_duration(struct text *out, enum language lang, uint64_t seconds);
 

@@ -33,6 +33,12 @@ END
 }
 
 mkdir -p build/peers/deb build/peers/root
+# A new machine has no list of packages yet.
+if ! apt-cache show rsync >/dev/null 2>&1; then
+	echo "bench-deps: apt-get update, there is no list of packages here"
+	if [ "$(id -u)" = 0 ]; then apt-get update -q; else sudo apt-get update -q; fi ||
+		echo "bench-deps: that failed; going on with what is known"
+fi
 while read -r package why; do
 	[ ! -e "build/peers/$package" ] || continue
 	printf 'bench-deps: %-16s %s\n' "$package" "$why"

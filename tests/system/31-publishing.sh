@@ -44,8 +44,10 @@ like "$out" 'release 2 .* 0 of them new' "has no new frame"
 is "$(find "$HUB/repo/packs" -type f | wc -l)" "$(grep -c /packs/ <<<"$before")" "and no new pack"
 echo 'one more line' >>"$T/trademark-basics/text.txt"
 exits 0 "a small edit" kb bj --lang en publish "$T/trademark-basics" --channel beijing.ip --key "$T/bj.pem" \
-	--passphrase-file "$PASS"
+	--passphrase-file "$PASS" -v
 like "$out" 'release 3 .*: [0-9]+ frames, [1-3] of them new' "adds a few frames"
+like "$err" 'reading [0-9.]+ s, packing [0-9.]+ s, uploading [0-9.]+ s, .* check [0-9.]+ s' \
+	"with -v: and where the time went"
 
 # --- a terminal --------------------------------------------------------------------------------
 if [ -x /usr/bin/script ]; then

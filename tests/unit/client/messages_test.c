@@ -130,6 +130,7 @@ numbers_are_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		assert_string_equal(text_bytes(&t, sizes[i].bytes), sizes[i].words);
+	assert_string_equal(text_seconds(&t, 61007), "61.007 s");
 	assert_string_equal(text_duration(&t, LANGUAGE_ZH, 59), "59 秒");
 	assert_string_equal(text_duration(&t, LANGUAGE_EN, 3725), "1 h 2 min");
 	assert_string_equal(text_rfc3339(&t, 1688140800), "2023-06-30T16:00:00Z");

@@ -1,49 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# `make bench-update`: what an update of a course costs, beside other programs.  Every exchange passes one
+# `make bench-update`, the part `corpora`: what an update of a course costs, beside other programs.  Every exchange passes one
 # byte-counting proxy (tests/tools/line); everyone starts with the state before and ends with the state after, which is
 # compared.  Prints `name value unit` lines, and for each peer update.<corpus>.<step>.payload.vs_<peer>, where below
 # 1 is below the peer.
 #
 #	CORPORA   names, as tests/bench/update_corpora.pl prints them (all)
 #	FOLDERS   real courses instead: "NAME OLD NEW" lines, two directories each
-#	HUGE=1    one file of 5 GiB, too; needs 60 GB and an hour
 #	PEERS     full rsync zsync casync zchunk ostree ostree-delta xdelta3 patch-from (all)
 #
 # payload is what bodies carry, overhead everything else that crossed the line in both directions; of rsync, which has
 # no bodies, all is payload.  Peers speak HTTP without TLS where kebao has TLS 1.3: that is in its overhead.
 . "$(dirname "$0")/../system/lib.sh"
 . "$(dirname "$0")/../system/line.sh"
+. "$(dirname "$0")/update_common.sh"
 
 HERE=$(cd "$(dirname "$0")" && pwd)
-PEER_ROOT=$ROOT/build/peers/root
 PEERS=${PEERS:-full rsync zsync casync zchunk ostree ostree-delta xdelta3 patch-from}
-ARCH=$(uname -m)-linux-gnu
-export LD_LIBRARY_PATH=$PEER_ROOT/usr/lib/$ARCH:$PEER_ROOT/lib/$ARCH
-export PATH=$PEER_ROOT/usr/bin:$PEER_ROOT/usr/sbin:$PATH CASYNC_PROTOCOL_PATH=$PEER_ROOT/usr/lib/casync/protocols
-W=$T/w
-mkdir "$W"
-say() { printf '%s %s %s\n' "$@"; }
-note() { printf '# %s\n' "$*"; }
+peers_path
 
 # --- measuring ---------------------------------------------------------------------------
-
-[ -x "$PEER_ROOT/usr/bin/time" ] || note "no GNU time: no CPU, no memory (make bench-deps)"
-# timed FILE COMMAND...: seconds of CPU, wall seconds, KiB at the most, into FILE.
-timed() {
-	local file=$1
-	shift
-	if [ -x "$PEER_ROOT/usr/bin/time" ]; then
-		"$PEER_ROOT/usr/bin/time" -q -o "$file" -f '%U %S %e %M' "$@"
-	else
-		echo 0 0 0 0 >"$file"
-		"$@"
-	fi
-}
-used() { # NAME FILE
-	awk -v n="$1" '{ printf "%s.cpu %.3f s\n%s.wall %.3f s\n%s.memory %.1f MiB\n", n, $1 + $2, n, $3, n, $4 / 1024 }' "$2"
-}
 
 declare -A payload_of=()
 # result CORPUS WHO PAYLOAD TOTAL REQUESTS
@@ -169,31 +146,37 @@ peer_zchunk() {
 }
 ostree_repo() {
 	ostree --repo="$WEB/ostree" init --mode=archive &&
-		ostree --repo="$WEB/ostree" commit -b one --tree=dir="$OLD" &&
-		cp -a "$WEB/ostree" "$W/ostree.first" &&
-		ostree --repo="$WEB/ostree" commit -b one --parent="$(ostree --repo="$WEB/ostree" rev-parse one)" \
-			--tree=dir="$NEW" && ostree --repo="$WEB/ostree" summary -u
+		timed "$W/used" sh -c "ostree --repo='$WEB/ostree' commit -b one --tree=dir='$OLD' >'$W/first' &&
+			ostree --repo='$WEB/ostree' commit -b one --parent=\$(cat '$W/first') --tree=dir='$NEW' &&
+			ostree --repo='$WEB/ostree' summary -u"
 }
-# ostree_client NAME: holds what was first, asks the server.
+# ostree_client NAME MODE: holds what was first, asks the server.
 ostree_client() {
-	ostree --repo="$W/$1" init --mode=archive && ostree --repo="$W/$1" pull-local "$W/ostree.first" one &&
+	ostree --repo="$W/$1" init --mode="$2" && ostree --repo="$W/$1" pull-local "$WEB/ostree" "$(cat "$W/first")" &&
 		ostree --repo="$W/$1" remote add --no-gpg-verify hub "http://127.0.0.1:$WEB_LINE/ostree" &&
-		ostree --repo="$W/$1" refs --create=hub:one one
+		ostree --repo="$W/$1" refs --create=hub:one "$(cat "$W/first")"
 }
 peer_ostree() {
 	has ostree || return
-	if ! { ostree_repo && ostree_client o1 && ostree_client o2; } >"$W/peer.log" 2>&1; then
+	if ! { ostree_repo && made "$1" ostree >&3 && ostree_client o1 archive && ostree_client o2 bare-user; } 3>&1 >"$W/peer.log" 2>&1; then
 		note "ostree failed: $(tail -n 1 "$W/peer.log")"
 		return
 	fi
 	stored "$1" ostree "$WEB/ostree"
 	peer "$1" ostree ostree --repo="$W/o1" pull --disable-static-deltas hub one
-	wanted ostree-delta || return
-	timed "$W/used" ostree --repo="$WEB/ostree" static-delta generate one --max-bsdiff-size=0 >"$W/peer.log" 2>&1
+	! wanted ostree-delta || peer_ostree_delta "$1"
+}
+# As favourable to it as can be: the delta as one file, fetched by curl and applied.  A pull by HTTP takes a delta only
+# into a repository that is not of the mode archive, and beside it asks for objects that are in it.
+peer_ostree_delta() {
+	timed "$W/used" ostree --repo="$WEB/ostree" static-delta generate one --inline --filename="$WEB/one.delta" \
+		>"$W/peer.log" 2>&1
 	made "$1" ostree-delta
-	ostree --repo="$WEB/ostree" summary -u >/dev/null 2>&1
-	stored "$1" ostree-delta "$WEB/ostree"
-	peer "$1" ostree-delta ostree --repo="$W/o2" pull hub one
+	stored "$1" ostree-delta "$WEB/ostree" "$WEB/one.delta"
+	peer "$1" ostree-delta sh -c "curl -sS --fail -o '$W/one.delta' 'http://127.0.0.1:$WEB_LINE/one.delta' &&
+		ostree --repo='$W/o2' static-delta apply-offline '$W/one.delta'" || return
+	ostree --repo="$W/o2" checkout -U "$(ostree --repo="$WEB/ostree" rev-parse one)" "$W/o2.out" &&
+		same ostree-delta "$NEW" "$W/o2.out"
 }
 # Bounds: nobody serves these, one file is all that would be fetched.
 peer_xdelta3() {
@@ -230,33 +213,40 @@ reader() {
 	n_requests=$requests
 }
 released() { grep -qE "\"event\":\"patch-(made|not-worth-it)\".*\"course\":\"$1\",\"release\":2,\"from\":$2," "$T/hub.log"; }
+# Seconds of CPU the hub has used so far.
+hub_cpu() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($12 + $13) / hz }' "/proc/$HUB_PID/stat"; }
+published() { # COURSE LABEL FOLDER
+	rm -rf "$T/course"
+	cp -a "$3" "$T/course"
+	course "$T/course" "$1" "$2"
+	: >"$T/hub.log"
+	timed "$W/used" "${AS_USER[@]}" env HOME="$T/home/bj" LD_LIBRARY_PATH= "$BIN/kebao" publish "$T/course" \
+		--channel "$1.x" --key "$T/bj.pem" --passphrase-file "$PASS" >"$W/peer.log" 2>&1 ||
+		{ note "publish: $(tail -n 1 "$W/peer.log")"; return 1; }
+}
 ours() {
-	local course=$1 dir=$T/course how
-	rm -rf "$dir"
-	cp -a "$OLD" "$dir"
-	course "$dir" "$course" eins
-	publish bj beijing.ip "$dir" >"$W/peer.log" 2>&1 || { note "publish: $(tail -n 1 "$W/peer.log")"; return 1; }
-	reader "beijing.ip/$course" || return 1
+	local course=$1 how began
+	# A channel of its own: what the hub stores for it is this course.
+	channel "$course.x" beijing paired bj >>"$T/world.log" 2>&1 || bail "no channel"
+	published "$course" eins "$OLD" || return 1
+	reader "$course.x/$course" || return 1
 	say "update.$course.first.kebao.payload" "$body" bytes
 	say "update.$course.first.kebao.requests" "$n_requests" requests
 	used "update.$course.first.kebao" "$W/used"
-	rm -rf "$dir"
-	cp -a "$NEW" "$dir"
-	course "$dir" "$course" zwei
-	: >"$T/hub.log"
-	timed "$W/used" "${AS_USER[@]}" env HOME="$T/home/bj" "$BIN/kebao" publish "$dir" --channel beijing.ip --key "$T/bj.pem" \
-		--passphrase-file "$PASS" >"$W/peer.log" 2>&1 || { note "publish: $(tail -n 1 "$W/peer.log")"; return 1; }
+	published "$course" zwei "$NEW" || return 1
+	began=$(hub_cpu)
 	made "$course" kebao
 	DEADLINE_SECONDS=600 wait_for "patches" released "$course" 1
 	# The one from nothing is the last: when it is made, the hint names the others.
 	DEADLINE_SECONDS=600 wait_for "the hint" released "$course" 0
+	say "update.$course.publish.kebao.patch_cpu" "$(awk -v a="$began" -v b="$(hub_cpu)" 'BEGIN { print b - a }')" s
 	how=$(grep -oE "\"event\":\"patch-(made|not-worth-it)\".*\"release\":2,\"from\":1,.*" "$T/hub.log" | head -n 1)
 	how=${how##*\"ms\":}
 	say "update.$course.publish.kebao.patch_wall" "${how%%[!0-9]*}" ms
-	stored "$course" kebao "$HUB/repo"
-	reader "beijing.ip/$course" || return 1
+	stored "$course" kebao "$HUB/repo"/{packs,indexes,patches,hints,targets}/"$course.x"
+	reader "$course.x/$course" || return 1
 	result "$course" kebao "$body" "$total" "$n_requests"
-	same kebao "$NEW" "$(library reader)/beijing.ip/$course/2"
+	same kebao "$NEW" "$(library reader)/$course.x/$course/2"
 }
 
 ratios() {
@@ -271,7 +261,8 @@ ratios() {
 one() { # NAME OLD NEW
 	local p
 	OLD=$2 NEW=$3 payload_of=()
-	rm -rf "${WEB:?}"/* "$W"/{rsync,casync,casync.cache,1.caidx,zck,o1,o2,ostree.first,z.tar,full,x,p}
+	chmod -R u+rwX "$W" 2>/dev/null
+	rm -rf "${WEB:?}"/* "$W"/{rsync,casync,casync.cache,1.caidx,zck,o1,o2,first,z.tar,full,x,p,one.delta,o2.out}
 	tar -C "$OLD" --sort=name --mtime=@0 --owner=0 --group=0 -cf "$W/1.tar" .
 	tar -C "$NEW" --sort=name --mtime=@0 --owner=0 --group=0 -cf "$W/2.tar" .
 	say "update.$1.size" "$(stat -c %s "$W/2.tar")" bytes
@@ -293,8 +284,3 @@ for name in ${CORPORA:-$(perl "$HERE/update_corpora.pl")}; do
 	rm -rf "$W/corpus"
 	perl "$HERE/update_corpora.pl" "$name" "$W/corpus" && one "$name" "$W/corpus/1" "$W/corpus/2"
 done
-[ -n "${HUGE:-}" ] || { note "the file of 5 GiB was left out (HUGE=1)"; exit 0; }
-mkdir -p "$W/corpus/1" "$W/corpus/2"
-openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv 00 -in /dev/zero 2>/dev/null | head -c 5368709120 >"$W/corpus/1/film.mp4"
-{ head -c 2684354560 "$W/corpus/1/film.mp4"; head -c 1000000 /dev/zero; tail -c +2685354561 "$W/corpus/1/film.mp4"; } >"$W/corpus/2/film.mp4"
-one huge "$W/corpus/1" "$W/corpus/2"
