@@ -21,12 +21,12 @@ pairs() {
 clean "every body includes a header of its folder" pairs
 
 guards() {
-	ours 'catalog/*.h' 'daemon/*.h' 'clients/*.h' | while IFS= read -r h; do
-		# A list of messages is included several times on purpose.
-		case $h in *.def) continue ;; esac
-		want=KEBAO_$(printf '%s' "${h%.h}" | tr 'a-z/.-' 'A-Z___')_H
-		grep -qx "#ifndef $want" "$h" || echo "$h: include guard is not $want"
-	done
+	ours 'catalog/*.h' 'daemon/*.h' 'clients/*.h' | xargs -r perl -ne '
+		BEGIN { sub want { my $g = uc(shift =~ s/\.h$//r); $g =~ tr{/.-}{_}; return "KEBAO_${g}_H" } }
+		$found = 1 if $_ eq "#ifndef " . want($ARGV) . "\n";
+		next unless eof;
+		print "$ARGV: include guard is not " . want($ARGV) . "\n" unless $found;
+		$found = 0'
 }
 clean "include guards are the path" guards
 lint_done

@@ -7,12 +7,11 @@ C=('catalog/*.[ch]' 'daemon/*.[ch]' 'clients/*.[ch]' 'tests/*.[ch]')
 
 # Code without comments and strings, file:line in front, so that prose may name what code may not call.
 code() {
-	ours "$@" | while IFS= read -r f; do
-		perl -0777 -pe '
-			s{("(?:\\.|[^"\\\n])*")|(\x27(?:\\.|[^\x27\\\n])*\x27)|(/\*.*?\*/)|(//[^\n]*)}
-			 {my $x = defined $3 ? $3 : ""; defined $1 ? "\"\"" : $x =~ tr/\n//cdr}gse' "$f" |
-			awk -v f="$f" '{ print f ":" NR ": " $0 }'
-	done
+	ours "$@" | xargs -r perl -0777 -ne '
+		s{("(?:\\.|[^"\\\n])*")|(\x27(?:\\.|[^\x27\\\n])*\x27)|(/\*.*?\*/)|(//[^\n]*)}
+		 {my $x = defined $3 ? $3 : ""; defined $1 ? "\"\"" : $x =~ tr/\n//cdr}gse;
+		my $n = 0;
+		print map { $n++; "$ARGV:$n: $_\n" } split /\n/'
 }
 calls() { code "${C[@]}" | grep -E "\b($1)[ \t]*\(" || true; }
 
@@ -30,10 +29,12 @@ clean "the library neither prints nor exits nor reads the clock" quiet_library
 
 spdx() {
 	ours '*.[ch]' '*.def' '*.sh' '*.pl' Makefile '.ci/*' 'docs/man/*' '*.service' '*.css' '*.js' |
-		while IFS= read -r f; do
-			head -n 3 "$f" | grep -q 'SPDX-License-Identifier: Apache-2.0' ||
-				echo "$f: no SPDX line"
-		done
+		xargs -r perl -ne '
+			$found = 1 if $. <= 3 && /SPDX-License-Identifier: Apache-2\.0/;
+			next unless eof;
+			print "$ARGV: no SPDX line\n" unless $found;
+			$found = 0;
+			close ARGV'
 }
 clean "every source begins with its licence" spdx
 
@@ -45,20 +46,21 @@ marks() {
 clean "no unfinished marks" marks
 
 space() {
-	ours '*.[ch]' '*.def' '*.sh' Makefile '*.md' '.ci/*' | while IFS= read -r f; do
-		grep -nE '[ 	]+$' "$f" | sed "s|^|$f:|; s|\$|: blanks at the end of the line|"
-		[ -z "$(tail -c 1 "$f")" ] || echo "$f: no newline at the end"
-	done
+	ours '*.[ch]' '*.def' '*.sh' Makefile '*.md' '.ci/*' | xargs -r perl -ne '
+		print "$ARGV:$.: blanks at the end of the line\n" if /[ \t]$/;
+		next unless eof;
+		print "$ARGV: no newline at the end\n" unless /\n$/;
+		close ARGV'
 }
 clean "no blanks at line ends" space
 
 # Tabs count eight, a Chinese character two.
 long_lines() {
-	ours "${C[@]}" | while IFS= read -r f; do
-		expand -t 8 "$f" | perl -CSD -ne '
-			chomp; my $w = length; $w++ while /[\x{1100}-\x{115f}\x{2e80}-\x{a4cf}\x{ac00}-\x{d7a3}\x{f900}-\x{faff}\x{fe30}-\x{fe6f}\x{ff00}-\x{ff60}]/g;
-			print "'"$f"':$.: $w columns\n" if $w > 100'
-	done
+	ours "${C[@]}" | xargs -r perl -CSD -ne '
+			chomp; 1 while s/\t/" " x (8 - $-[0] % 8)/e;
+			my $w = length; $w++ while /[\x{1100}-\x{115f}\x{2e80}-\x{a4cf}\x{ac00}-\x{d7a3}\x{f900}-\x{faff}\x{fe30}-\x{fe6f}\x{ff00}-\x{ff60}]/g;
+			print "$ARGV:$.: $w columns\n" if $w > 100;
+			close ARGV if eof'
 }
 clean "lines of code end at column 100" long_lines
 
@@ -66,28 +68,20 @@ spaces_indent() { ours "${C[@]}" | xargs -r grep -nE '^ {8}' || true; }
 clean "code is indented by tabs" spaces_indent
 
 long_files() {
-	ours 'catalog/*.c' 'daemon/*.c' 'clients/*.c' | while IFS= read -r f; do
-		n=$(wc -l <"$f")
-		[ "$n" -le 650 ] || echo "$f: $n lines: probably two modules"
-	done
+	ours 'catalog/*.c' 'daemon/*.c' 'clients/*.c' | xargs -r wc -l |
+		awk '$2 != "total" && $1 > 650 { print $2 ": " $1 " lines: probably two modules" }'
 }
 clean "no file is two modules" long_files
 
+# A folder's module may be spread over x.c, x_more.c: the first word is the prefix.
 own_prefix() {
-	ours 'catalog/*.h' 'daemon/*.h' 'clients/*.h' | while IFS= read -r h; do
-		p=$(basename "$h" .h)
-		# A folder's module may be spread over x.c, x_more.c: the first word is the prefix.
-		code "$h" | grep -oE '^[^:]+:[0-9]+: [a-z][A-Za-z0-9_ ]*[ *]([a-z][a-z0-9_]*)\(' |
-			grep -vE ': (static|typedef|return|else|#)' |
-			sed -E 's/^([^:]+:[0-9]+): .*[ *]([a-z0-9_]+)\($/\1 \2/' |
-			while read -r where name; do
-				case $name in
-				"$p"_* | "$p" | "${p%%_*}"_*) ;;
-				__attribute__) ;;
-				*) echo "$where: $name() does not begin with ${p%%_*}_" ;;
-				esac
-			done
-	done
+	code 'catalog/*.h' 'daemon/*.h' 'clients/*.h' |
+		perl -ne '
+			next if /: (static|typedef|return|else|#)/;
+			next if !m{^(.*/([a-z0-9]+)[a-z0-9_]*\.h:\d+): [a-z][A-Za-z0-9_ ]*[ *]([a-z][a-z0-9_]*)\(};
+			my ($where, $prefix, $name) = ($1, $2, $3);
+			next if $name eq "__attribute__" || $name eq $prefix || $name =~ /^\Q$prefix\E_/;
+			print "$where: $name() does not begin with ${prefix}_\n"'
 }
 clean "the file is the prefix" own_prefix
 lint_done
