@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016 # perl has dollars
 # What the text of the sources may not hold.
 . "$(dirname "$0")/lib.sh"
 
