@@ -61,7 +61,7 @@ BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/ben
 	$(B)/tests/bench/fill
 # What attacks in system tests: forged roles, a server that lies.
 ATTACK := $(patsubst %.c,$(B)/%,$(wildcard tests/attack/*.c))
-# Programs that tests and measurements use: a bad line.
+# Programs that tests and measurements use: bad lines.
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 
 # What floods in system tests and asks as anybody; and the routes of kebaod, for a table of who may what.
@@ -126,6 +126,8 @@ $(B)/tests/bench/load: $(B)/tests/bench/load.o
 	$(link) -lssl -lcrypto
 $(B)/tests/tools/%: $(B)/tests/tools/%.o
 	$(link) -levent_core
+$(B)/tests/tools/longline: $(B)/tests/tools/longline.o
+	$(link)
 
 # What other people's tests of TUF clients are pointed at: docs/TESTING.md.
 $(B)/tests/interop/tuf-client: $(patsubst %.c,$(B)/%.o,$(wildcard tests/interop/*.c)) $(CATALOG)
@@ -220,10 +222,11 @@ deps:
 	@.ci/deps build test demo
 	@tests/interop/npm.sh
 
-# No dependence on bench-deps: a peer that is not there is named and left out.  PARTS="first publish" measures less.
-PARTS ?= corpora first publish
+# No dependence on bench-deps: a peer that is not there is named and left out.  PARTS="first publish" measures less;
+# PARTS=huge is a matter of 25 GB and of many minutes.
+PARTS ?= corpora first publish nothing line
 bench-update:
-	+@$(call built,release,all build/release/tests/tools/line)
+	+@$(call built,release,all $(patsubst %,build/release/tests/tools/%,line longline))
 	@for part in $(PARTS); do KEBAO_BIN=$(CURDIR)/build/release tests/bench/update_$$part.sh || exit 1; done
 
 bench-deps:
