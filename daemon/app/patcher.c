@@ -3,12 +3,10 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "catalog/repo/patch.h"
 #include "catalog/repo/store.h"
 #include "daemon/app/layouts.h"
+#include "daemon/app/rounds.h"
 #include "daemon/log.h"
 
 #define SPOOL_FILE "patch.tmp" /* in the state directory */
@@ -31,12 +30,8 @@
 
 struct patcher {
 	struct patcher_parts parts; /* borrowed */
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool is_due;      /* under lock, as the next */
-	bool is_stopping;
-	atomic_bool cancel;
+	struct rounds *rounds; /* owned */
+	const atomic_bool *cancel; /* borrowed; of the round under way */
 	/* Names of the patches that hints of newest releases name; of the present round. */
 	struct digest *named; /* owned */
 	size_t n_named, named_room;
@@ -152,7 +147,7 @@ make_file(struct patcher *p, const struct ends *ends, struct hint_patch *h, stru
 		.from = ends->from != NULL ? ends->from->index : NULL, .to = ends->to->index,
 		.ends = { h->from, ends->to->index_hash }, .read_frame = read_frame,
 		.ctx = (void *)ends, .level = (int)p->parts.level,
-		.max_bytes = h->frames_bytes * WORTH_PER_10 / 10, .cancel = &p->cancel,
+		.max_bytes = h->frames_bytes * WORTH_PER_10 / 10, .cancel = p->cancel,
 	};
 	char name[OBJPATH_SIZE];
 	struct patch_made made;
@@ -386,13 +381,13 @@ patch_release(struct patcher *p, const struct state_release *to, struct err *e)
 	if (load_hint(p, to, &hint, e) == -1 || find_bases(p, to, &bases, e) == -1)
 		goto out;
 	n = take_named(p, to, hint, &bases, patches);
-	for (size_t i = 0; i < bases.n && !atomic_load(&p->cancel); i++) {
+	for (size_t i = 0; i < bases.n && !atomic_load(p->cancel); i++) {
 		struct err mine = { 0 };
 
 		if (make_patch(p, to, bases.from[i], &patches[n], &mine) == 0) {
 			if (write_hint(p, to, patches, ++n, e) == -1)
 				goto out;
-		} else if (!atomic_load(&p->cancel))
+		} else if (!atomic_load(p->cancel))
 			log_failure(LOG_LEVEL_WARN, "patch", &mine);
 	}
 	rc = remember(p, patches, n, e);
@@ -431,7 +426,7 @@ sweep_one(void *ctx, const struct store_item *item, struct err *e)
 	return store_remove(s->p->parts.store, item->name, e);
 }
 
-/* --- the thread --- */
+/* --- rounds --- */
 
 /* Make *r the newest release of its course that is not recalled.  1: there is none. */
 static int
@@ -455,20 +450,22 @@ pass_recalled(struct patcher *p, struct state_release *r, struct err *e)
 }
 
 static void
-one_round(struct patcher *p)
+one_round(void *ctx, const atomic_bool *cancel)
 {
+	struct patcher *p = ctx;
 	struct state_release *newest = NULL;
 	struct sweep sweep = { .p = p, .now = (int64_t)time(NULL) };
 	struct err e = { 0 };
 	size_t n = 0;
 
+	p->cancel = cancel;
 	p->n_named = 0;
 	p->knows_all = true;
 	if (state_releases_newest(p->parts.state, NULL, &newest, &n, &e) == -1) {
 		log_failure(LOG_LEVEL_ERROR, "patches", &e);
 		return;
 	}
-	for (size_t i = 0; i < n && !atomic_load(&p->cancel); i++) {
+	for (size_t i = 0; i < n && !atomic_load(p->cancel); i++) {
 		struct err mine = { 0 };
 		int rc = pass_recalled(p, &newest[i], &mine);
 
@@ -476,44 +473,17 @@ one_round(struct patcher *p)
 			rc = patch_release(p, &newest[i], &mine);
 		if (rc == -1) {
 			p->knows_all = false;
-			if (!atomic_load(&p->cancel))
+			if (!atomic_load(p->cancel))
 				log_failure(LOG_LEVEL_WARN, "patches", &mine);
 		}
 	}
 	free(newest);
-	if (!p->knows_all || atomic_load(&p->cancel))
+	if (!p->knows_all || atomic_load(p->cancel))
 		return;
 	if (p->n_named > 0)
 		qsort(p->named, p->n_named, sizeof(*p->named), by_digest);
 	if (store_walk(p->parts.store, "patches", sweep_one, &sweep, &e) == -1)
 		log_failure(LOG_LEVEL_WARN, "patches-sweep", &e);
-}
-
-/* False: it is time to stop. */
-static bool
-wait_round(struct patcher *p)
-{
-	bool go_on;
-
-	pthread_mutex_lock(&p->lock);
-	while (!p->is_stopping && !p->is_due)
-		pthread_cond_wait(&p->changed, &p->lock);
-	p->is_due = false;
-	go_on = !p->is_stopping;
-	pthread_mutex_unlock(&p->lock);
-	return go_on;
-}
-
-static void *
-on_thread(void *arg)
-{
-	struct patcher *p = arg;
-
-	/* On Linux this is of the thread; where it is refused patches are made all the same. */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
-	while (wait_round(p))
-		one_round(p);
-	return NULL;
 }
 
 int
@@ -526,22 +496,9 @@ patcher_run(const struct patcher_parts *parts, struct patcher **out, struct err 
 	p->parts = *parts;
 	if (p->parts.n_releases > HINT_PATCHES - 1)
 		p->parts.n_releases = HINT_PATCHES - 1;
-	p->is_due = true;
-	atomic_init(&p->cancel, false);
-	if (pthread_mutex_init(&p->lock, NULL) != 0) {
+	if (rounds_run(one_round, p, "makes patches", &p->rounds, e) == -1) {
 		free(p);
-		return err_nomem(e);
-	}
-	if (pthread_cond_init(&p->changed, NULL) != 0) {
-		pthread_mutex_destroy(&p->lock);
-		free(p);
-		return err_nomem(e);
-	}
-	if (pthread_create(&p->thread, NULL, on_thread, p) != 0) {
-		pthread_cond_destroy(&p->changed);
-		pthread_mutex_destroy(&p->lock);
-		free(p);
-		return err_set(e, ERR_SYSTEM, "cannot start the thread that makes patches");
+		return -1;
 	}
 	*out = p;
 	return 0;
@@ -550,12 +507,8 @@ patcher_run(const struct patcher_parts *parts, struct patcher **out, struct err 
 void
 patcher_wake(struct patcher *p)
 {
-	if (p == NULL)
-		return;
-	pthread_mutex_lock(&p->lock);
-	p->is_due = true;
-	pthread_cond_signal(&p->changed);
-	pthread_mutex_unlock(&p->lock);
+	if (p != NULL)
+		rounds_wake(p->rounds);
 }
 
 void
@@ -563,14 +516,7 @@ patcher_free(struct patcher *p)
 {
 	if (p == NULL)
 		return;
-	pthread_mutex_lock(&p->lock);
-	p->is_stopping = true;
-	atomic_store(&p->cancel, true);
-	pthread_cond_signal(&p->changed);
-	pthread_mutex_unlock(&p->lock);
-	(void)pthread_join(p->thread, NULL); /* it is there and joinable */
-	pthread_cond_destroy(&p->changed);
-	pthread_mutex_destroy(&p->lock);
+	rounds_free(p->rounds);
 	free(p->named);
 	free(p);
 }

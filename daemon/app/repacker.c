@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +22,7 @@
 #include "daemon/app/channelpacks.h"
 #include "daemon/app/context.h"
 #include "daemon/app/layouts.h"
+#include "daemon/app/rounds.h"
 #include "daemon/log.h"
 
 #define SPOOL_FILE "repack.tmp" /* in the state directory */
@@ -38,12 +37,8 @@ struct seen {
 
 struct repacker {
 	struct repacker_parts parts; /* borrowed */
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool is_due;      /* under lock, as the next */
-	bool is_stopping;
-	atomic_bool cancel;
+	struct rounds *rounds; /* owned */
+	const atomic_bool *cancel; /* borrowed; of the round under way */
 	struct seen *seen; /* owned */
 	size_t n_seen;
 };
@@ -241,7 +236,7 @@ write_packs(struct repacker *r, const char *channel, const struct channelpacks *
 	int rc = check_space(r, plan->bytes + plan->n * 128, e);
 
 	for (size_t i = 0; rc == 0 && i < plan->n; i++) {
-		if (atomic_load(&r->cancel))
+		if (atomic_load(r->cancel))
 			rc = err_set(e, ERR_BUSY, "the hub stops");
 		else
 			rc = copy_frame(&c, plan, i, e);
@@ -406,7 +401,7 @@ one_channel(struct repacker *r, const char *channel, const struct state_release 
 		s->releases = now;
 		s->n_rounds = 0;
 	}
-	while (rc == 1 && s->n_rounds < MAX_ROUNDS && !atomic_load(&r->cancel)) {
+	while (rc == 1 && s->n_rounds < MAX_ROUNDS && !atomic_load(r->cancel)) {
 		rc = rewrite(r, channel, all, n, e);
 		if (rc == 1)
 			s->n_rounds++;
@@ -418,57 +413,32 @@ one_channel(struct repacker *r, const char *channel, const struct state_release 
 	return rc == -1 ? -1 : 0;
 }
 
-/* --- the thread --- */
+/* --- rounds --- */
 
 static void
-one_round(struct repacker *r)
+one_round(void *ctx, const atomic_bool *cancel)
 {
+	struct repacker *r = ctx;
 	struct state_release *all = NULL;
 	struct err e = { 0 };
 	size_t n = 0;
 
+	r->cancel = cancel;
 	if (state_purge_releases(r->parts.state, &all, &n, &e) == -1) {
 		log_failure(LOG_LEVEL_ERROR, "packs", &e);
 		return;
 	}
-	for (size_t i = 0; i < n && !atomic_load(&r->cancel); i++) {
+	for (size_t i = 0; i < n && !atomic_load(r->cancel); i++) {
 		struct err mine = { 0 };
 		size_t k = 0;
 
 		while (strcmp(all[k].channel, all[i].channel) != 0)
 			k++;
 		if (k == i && one_channel(r, all[i].channel, all, n, &mine) == -1 &&
-		    !atomic_load(&r->cancel))
+		    !atomic_load(r->cancel))
 			log_failure(LOG_LEVEL_WARN, "packs", &mine);
 	}
 	free(all);
-}
-
-/* False: it is time to stop. */
-static bool
-wait_round(struct repacker *r)
-{
-	bool go_on;
-
-	pthread_mutex_lock(&r->lock);
-	while (!r->is_stopping && !r->is_due)
-		pthread_cond_wait(&r->changed, &r->lock);
-	r->is_due = false;
-	go_on = !r->is_stopping;
-	pthread_mutex_unlock(&r->lock);
-	return go_on;
-}
-
-static void *
-on_thread(void *arg)
-{
-	struct repacker *r = arg;
-
-	/* On Linux this is of the thread; where it is refused packs are written all the same. */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
-	while (wait_round(r))
-		one_round(r);
-	return NULL;
 }
 
 int
@@ -479,22 +449,9 @@ repacker_run(const struct repacker_parts *parts, struct repacker **out, struct e
 	if (r == NULL)
 		return err_nomem(e);
 	r->parts = *parts;
-	r->is_due = true;
-	atomic_init(&r->cancel, false);
-	if (pthread_mutex_init(&r->lock, NULL) != 0) {
+	if (rounds_run(one_round, r, "looks after packs", &r->rounds, e) == -1) {
 		free(r);
-		return err_nomem(e);
-	}
-	if (pthread_cond_init(&r->changed, NULL) != 0) {
-		pthread_mutex_destroy(&r->lock);
-		free(r);
-		return err_nomem(e);
-	}
-	if (pthread_create(&r->thread, NULL, on_thread, r) != 0) {
-		pthread_cond_destroy(&r->changed);
-		pthread_mutex_destroy(&r->lock);
-		free(r);
-		return err_set(e, ERR_SYSTEM, "cannot start the thread that looks after packs");
+		return -1;
 	}
 	*out = r;
 	return 0;
@@ -503,12 +460,8 @@ repacker_run(const struct repacker_parts *parts, struct repacker **out, struct e
 void
 repacker_wake(struct repacker *r)
 {
-	if (r == NULL)
-		return;
-	pthread_mutex_lock(&r->lock);
-	r->is_due = true;
-	pthread_cond_signal(&r->changed);
-	pthread_mutex_unlock(&r->lock);
+	if (r != NULL)
+		rounds_wake(r->rounds);
 }
 
 void
@@ -516,14 +469,7 @@ repacker_free(struct repacker *r)
 {
 	if (r == NULL)
 		return;
-	pthread_mutex_lock(&r->lock);
-	r->is_stopping = true;
-	atomic_store(&r->cancel, true);
-	pthread_cond_signal(&r->changed);
-	pthread_mutex_unlock(&r->lock);
-	(void)pthread_join(r->thread, NULL); /* it is there and joinable */
-	pthread_cond_destroy(&r->changed);
-	pthread_mutex_destroy(&r->lock);
+	rounds_free(r->rounds);
 	free(r->seen);
 	free(r);
 }
