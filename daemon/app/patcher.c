@@ -208,7 +208,6 @@ make_patch(struct patcher *p, const struct state_release *to, const struct state
     struct hint_patch *h, struct err *e)
 {
 	struct ends ends = { .p = p };
-	int64_t began = now_ms();
 	int rc = -1;
 
 	memset(h, 0, sizeof(*h));
@@ -222,7 +221,6 @@ make_patch(struct patcher *p, const struct state_release *to, const struct state
 	if (cost_of_frames(&ends, &h->frames_bytes, e) == -1 ||
 	    cost_on_disk(&ends, h, e) == -1 || make_file(p, &ends, h, e) == -1)
 		goto out;
-	log_made(to, from != NULL ? from->number : 0, h, now_ms() - began);
 	rc = 0;
 out:
 	ends_close(&ends);
@@ -382,11 +380,15 @@ patch_release(struct patcher *p, const struct state_release *to, struct err *e)
 		goto out;
 	n = take_named(p, to, hint, &bases, patches);
 	for (size_t i = 0; i < bases.n && !atomic_load(p->cancel); i++) {
+		const struct state_release *from = bases.from[i];
+		int64_t began = now_ms();
 		struct err mine = { 0 };
 
-		if (make_patch(p, to, bases.from[i], &patches[n], &mine) == 0) {
+		if (make_patch(p, to, from, &patches[n], &mine) == 0) {
 			if (write_hint(p, to, patches, ++n, e) == -1)
 				goto out;
+			log_made(to, from != NULL ? from->number : 0, &patches[n - 1],
+			    now_ms() - began);
 		} else if (!atomic_load(p->cancel))
 			log_failure(LOG_LEVEL_WARN, "patch", &mine);
 	}
