@@ -36,6 +36,20 @@ consider(const struct choice_input *in, const struct digest *from, size_t number
 	out->held = number;
 }
 
+/*
+ * Of a release it does not know the hint cannot say what frames cost, all or little.  But all of
+ * it as a patch may be shorter than the index alone, where files are many and tiny.
+ */
+static void
+consider_least(const struct choice_input *in, const struct digest *nothing, struct choice *out)
+{
+	consider(in, nothing, in->n_held, out);
+	if (out->patch_bytes < in->least_bytes)
+		out->frames_bytes = in->least_bytes;
+	else
+		out->patch_bytes = out->frames_bytes = UINT64_MAX;
+}
+
 void
 choice_make(const struct choice_input *in, struct choice *out)
 {
@@ -45,9 +59,10 @@ choice_make(const struct choice_input *in, struct choice *out)
 		.frames_bytes = UINT64_MAX, .held = in->n_held };
 	for (size_t i = 0; i < in->n_held; i++)
 		consider(in, in->held[i], i, out);
-	/* Of a release it does not know the hint cannot say what frames cost: all, or little. */
 	if (in->n_held == 0 || in->frames_bytes != UINT64_MAX)
 		consider(in, &nothing, in->n_held, out);
+	else if (out->frames_bytes == UINT64_MAX)
+		consider_least(in, &nothing, out);
 	if (in->frames_bytes != UINT64_MAX)
 		out->frames_bytes = in->frames_bytes;
 	if (out->patch_bytes == UINT64_MAX)

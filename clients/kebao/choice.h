@@ -22,6 +22,7 @@ struct choice_input {
 	 * here, a stage may hold a part); UINT64_MAX where it is not.
 	 */
 	uint64_t frames_bytes;
+	uint64_t least_bytes; /* frames cost so much in any case: the index, where it is not here */
 	uint64_t most_bytes; /* a patch that is longer than this is nonsense */
 	/* Bytes of the patch that are here already; may be NULL. */
 	uint64_t (*have)(void *ctx, const struct digest *patch);
@@ -39,7 +40,7 @@ struct choice {
 	struct hint_patch patch; /* of CHOICE_PATCH and CHOICE_CHEAPER */
 	size_t held;             /* which of them it begins from; n_held: from nothing */
 	uint64_t patch_bytes;    /* still to fetch; UINT64_MAX where there is no patch */
-	uint64_t frames_bytes;   /* UINT64_MAX where nobody knows */
+	uint64_t frames_bytes;   /* at least; UINT64_MAX where nobody knows */
 	/*
 	 * What the hint says the disk has to take and gets back when the best release one holds (or
 	 * nothing, where one holds nothing) becomes this one.

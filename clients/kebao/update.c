@@ -335,6 +335,7 @@ take_choice(const struct update_work *w, const struct choice *c, struct update_c
 	bool is_patch = c->way == CHOICE_PATCH;
 
 	out->fetch_bytes = is_patch ? c->patch_bytes : c->frames_bytes;
+	out->need_bytes = space_guess_bytes(w->record->file_bytes, w->record->n_files);
 	if (c->has_room) {
 		out->need_bytes = c->new_bytes;
 		out->freed_bytes = w->u->keeps_old ? 0 : c->gone_bytes;
@@ -377,7 +378,7 @@ cost_to_change(struct update_work *w, struct update_cost *out, struct err *e)
 
 	out->full_bytes = download_stored_bytes(w->hint);
 	update_choose(w, UINT64_MAX, &c);
-	if (c.has_room && c.frames_bytes != UINT64_MAX) {
+	if (c.way == CHOICE_PATCH || (c.has_room && c.frames_bytes != UINT64_MAX)) {
 		take_choice(w, &c, out);
 		return 0;
 	}

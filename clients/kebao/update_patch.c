@@ -42,6 +42,7 @@ update_choose(struct update_work *w, uint64_t frames_bytes, struct choice *out)
 {
 	const struct digest *held[UPDATE_OLDS];
 	struct choice_input in = { .hint = w->hint, .held = held, .frames_bytes = frames_bytes,
+		.least_bytes = w->index == NULL ? w->record->index.len : 0,
 		.most_bytes = w->record->tar.len, .have = have_of_patch, .ctx = w };
 
 	while (in.n_held < w->n_olds && !w->olds[in.n_held].is_doubted &&

@@ -175,4 +175,28 @@ run kb neu fetch --all -v --lang en
 like "$err" 'by a patch from nothing' "who has nothing gets a patch, too"
 same neu 3
 ok $? "and all of the release"
+
+# Files so many and so small that their index is longer than all of them in one patch, and a hub that makes no
+# other: who holds an earlier release takes it, and not the index.
+hub_stop
+hub_conf 'patch.releases = 0'
+hub_start || bail "the hub does not start"
+course "$T/tiny" notes 第一版
+perl -e 'srand(3); for my $i (1 .. 3000) { open my $f, ">", "$ARGV[0]/n-$i.txt" or die; print $f int(rand(1e9)), "\n" }' "$T/tiny"
+chmod -R a+rX "$T/tiny"
+exits 0 "a course of 3,000 tiny files" publish bj beijing.ip "$T/tiny"
+wait_for "its patch from nothing" log_has '"course":"notes","release":1,"from":0'
+exits 0 "is fetched" kb neu fetch --all
+printf 'more\n' >>"$T/tiny/n-7.txt"
+exits 0 "one file changes" publish bj beijing.ip "$T/tiny"
+wait_for "the patch from nothing" log_has '"event":"patch-made".*"course":"notes","release":2,"from":0'
+run kb neu check --lang en
+mark
+run kb neu fetch -v --lang en
+like "$err" 'by a patch from nothing' "who holds the first takes the patch from nothing"
+since | grep -qE '/(packs|indexes)/'
+is $? 1 "and neither packs nor the index"
+diff -r "$T/tiny" "$(library neu)/beijing.ip/notes/2" >"$T/diff" 2>&1
+ok $? "it is right"
+exits 0 "and verifies" kb neu verify
 done_testing

@@ -140,6 +140,36 @@ who_holds_an_unknown_release_asks_for_figures_first(void **state)
 	assert_int_equal(choose(held, 1, 70000).way, CHOICE_PATCH);
 }
 
+/* The index comes with frames in any case: what is shorter than that is shorter than frames. */
+static void
+all_of_it_may_be_shorter_than_the_index(void **state)
+{
+	static const struct digest other = { { 9 } };
+	const struct digest *unknown[] = { &other }, *known[] = { &three };
+	struct hint *h = make_hint();
+	struct choice_input in = { .hint = h, .held = unknown, .n_held = 1,
+		.frames_bytes = UINT64_MAX, .least_bytes = 60001, .most_bytes = 1 << 20 };
+	struct choice c;
+
+	(void)state;
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_PATCH);
+	assert_true(digest_equal(&c.patch.patch, &to_all));
+	assert_int_equal(c.held, 1);
+	assert_int_equal(c.frames_bytes, 60001);
+	assert_false(c.has_room);
+	in.least_bytes = 60000;
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_FRAMES);
+	assert_true(c.frames_bytes == UINT64_MAX && c.patch_bytes == UINT64_MAX);
+	in.least_bytes = 70000;
+	in.held = known; /* of this one it says that frames and index cost 800 */
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_FRAMES);
+	assert_int_equal(c.frames_bytes, 800);
+	hint_free(h);
+}
+
 static void
 a_patch_of_senseless_length_is_passed_over(void **state)
 {
@@ -165,6 +195,7 @@ main(void)
 		cmocka_unit_test(without_a_patch_the_hint_still_tells_the_cost),
 		cmocka_unit_test(who_holds_nothing_takes_the_patch_from_nothing),
 		cmocka_unit_test(who_holds_an_unknown_release_asks_for_figures_first),
+		cmocka_unit_test(all_of_it_may_be_shorter_than_the_index),
 		cmocka_unit_test(a_patch_of_senseless_length_is_passed_over),
 	};
 
