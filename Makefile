@@ -10,11 +10,12 @@ B      := build/$(CONFIG)
 
 opt.debug   := -O0 -g3
 opt.asan    := -O1 -g3 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+opt.tsan    := -O1 -g3 -fsanitize=thread -fno-omit-frame-pointer
 opt.release := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fPIE
 opt.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # One short line per step; V=1 shows the commands.
 say := $(if $(V),,@)printf '  %-3s %s\n'
-$(if $(opt.$(CONFIG)),,$(error CONFIG=$(CONFIG)? use debug, asan or release))
+$(if $(opt.$(CONFIG)),,$(error CONFIG=$(CONFIG)? use debug, asan, tsan or release))
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Wundef -Werror

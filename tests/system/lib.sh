@@ -163,7 +163,7 @@ run() {
 	out=$(cat "$T/run.out")
 	err=$(cat "$T/run.err")
 	case $err in
-	*AddressSanitizer* | *'runtime error:'*) bail "sanitizer report of: $*" ;;
+	*AddressSanitizer* | *ThreadSanitizer* | *'runtime error:'*) bail "sanitizer report of: $*" ;;
 	esac
 }
 
