@@ -69,7 +69,7 @@ TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 ABUSE := $(patsubst %.c,$(B)/%,$(wildcard tests/abuse/*.c))
 
 .PHONY: all unit-programs fuzz-programs bench-programs check-programs tuf-client unit system lint \
-	check fuzz soak \
+	check fuzz soak soak-programs \
 	bench bench-serve bench-update \
 	demo courses deps bench-deps install uninstall format clean
 all: $(CATALOG) $(DAEMON) $(CLIENT) $(PROGRAMS)
@@ -140,6 +140,8 @@ $(B)/tests/attack/%: $(B)/tests/attack/%.o $(CATALOG)
 
 $(B)/tests/abuse/%: $(B)/tests/abuse/%.o
 	$(link) -lssl -lcrypto
+$(B)/tests/soak/%: $(B)/tests/soak/%.o
+	$(link) -lssl -lcrypto
 $(B)/tests/abuse/routes: $(B)/tests/abuse/routes.o $(DAEMON) $(LLHTTP) $(CATALOG)
 	$(link) $(LIBS_daemon)
 
@@ -194,13 +196,11 @@ else
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh driver $(patsubst $(B)/%,build/asan/%,$(FUZZ))
 endif
 
-# Crash tests again and again, each round with a new seed, which is printed.
-SOAK_ROUNDS ?= 20
-SOAK_KILLS  ?= 200
+# The long form: an hour, or SOAK_MINUTES, of everything at once; docs/TESTING.md.
+soak-programs: $(B)/tests/soak/crowd $(B)/tests/abuse/flood $(B)/tests/bench/load
 soak:
-	+@$(call built,release,all courses)
-	@for i in $$(seq $(SOAK_ROUNDS)); do echo "soak: round $$i of $(SOAK_ROUNDS)"; \
-		KEBAO_BIN=$(CURDIR)/build/release KILLS=$(SOAK_KILLS) prove -v -e '' tests/system/*-kill.sh || exit 1; done
+	+@$(call built,release,all soak-programs)
+	@KEBAO_BIN=$(CURDIR)/build/release tests/soak/soak.sh
 
 bench:
 	+@$(call built,release,all bench-programs courses)

@@ -50,7 +50,7 @@ hang_up(struct asker *a)
 static void
 call(struct asker *a)
 {
-	int fd = dial(a->port, 0);
+	int fd = dial(INADDR_LOOPBACK, a->port, 0);
 	const struct timeval patience = { .tv_sec = 60 };
 	SSL_SESSION *session;
 

@@ -3,13 +3,16 @@
  * One bad client against a hub on the loopback, and beside it a good one:
  *
  *	flood PORT PID MODE N MILLISECONDS PATH
+ *	flood --list
  *
- * The bad one has N connections from 127.0.0.1 and does with them what MODE says; PATH is a large
+ * The bad one has N connections from 127.0.0.3 and does with them what MODE says; PATH is a large
  * object that anybody may have.  The good one comes from 127.0.0.2, makes a new connection for each
  * request and measures how long that takes.  PID is the hub's, whose anonymous memory is watched.
  * Printed is one line of names and numbers: memory before, at its highest and
  * after (KiB), good requests that were answered and that were not, their latencies
  * (ms: median and highest), what the bad client did: connections made, refused, cut by the hub.
+ * --list prints the modes, each with an N: as many as one address may have, few where connections
+ * are brief.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -19,6 +22,10 @@
 #include "tests/abuse/peer.h"
 
 #define MAX_PEERS 1024
+#define GOOD_ADDRESS (INADDR_LOOPBACK + 1)
+#define BAD_ADDRESS (INADDR_LOOPBACK + 2)
+#define N_LASTING 256
+#define N_BRIEF 8
 #define MAX_SAMPLES 4096
 #define HEAD "GET %s HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -30,6 +37,7 @@ struct mode {
 	size_t at_once;      /* bytes of it per turn */
 	size_t reads;        /* bytes it reads per turn at most */
 	bool is_plain;       /* no TLS */
+	bool says_hello;     /* the first is what a handshake begins with: it costs the hub more */
 	bool is_brief;       /* ends as soon as the first is sent, and comes again */
 	bool is_reset;       /* ends with a reset */
 	bool renews_keys;    /* asks for new keys of TLS all the time */
@@ -40,6 +48,10 @@ static const struct mode modes[] = {
 	{ .name = "idle", .first = "", .then = "", .is_patient = true },
 	{ .name = "silent", .first = "", .then = "", .is_plain = true, .is_patient = true },
 	{ .name = "handshakes", .first = "", .then = "", .is_brief = true },
+	{ .name = "hellos", .first = "", .then = "", .is_plain = true, .says_hello = true,
+	    .is_brief = true },
+	{ .name = "held-hellos", .first = "", .then = "", .is_plain = true, .says_hello = true,
+	    .is_patient = true },
 	{ .name = "connection-per-byte", .first = "G", .then = "", .is_plain = true,
 	    .is_brief = true },
 	{ .name = "resets", .first = HEAD "\r\n", .then = "", .is_brief = true, .is_reset = true },
@@ -134,7 +146,7 @@ ask_once(struct good *g)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	SSL *ssl;
 
-	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	from.sin_addr.s_addr = htonl(GOOD_ADDRESS);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd == -1 || bind(fd, (struct sockaddr *)&from, sizeof(from)) == -1)
 		die("127.0.0.2");
@@ -200,7 +212,7 @@ begin_peer(struct peer *p)
 	const struct timeval patience = { .tv_sec = 2 };
 
 	p->then_off = 0;
-	p->fd = dial(port, mode->reads < 4096 ? 4096 : 0);
+	p->fd = dial(BAD_ADDRESS, port, mode->reads < 4096 ? 4096 : 0);
 	if (p->fd == -1) {
 		n_refused++;
 		return;
@@ -345,6 +357,27 @@ fill(const char *format, const char *path, size_t *len)
 	return text;
 }
 
+/* The first bytes of a handshake. */
+static char *
+client_hello(size_t *len)
+{
+	SSL *ssl = SSL_new(ctx);
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	char *text, *copy;
+
+	if (ssl == NULL || in == NULL || out == NULL)
+		die("TLS");
+	SSL_set_bio(ssl, in, out);
+	(void)SSL_connect(ssl); /* waits for an answer */
+	*len = (size_t)BIO_get_mem_data(out, &text);
+	copy = malloc(*len);
+	if (*len == 0 || copy == NULL)
+		die("hello");
+	memcpy(copy, text, *len);
+	SSL_free(ssl);
+	return copy;
+}
+
 static void
 report(struct good *g, long before, long after)
 {
@@ -353,6 +386,14 @@ report(struct good *g, long before, long after)
 	    "made %lu refused %lu cut %lu\n", before, atomic_load(&peak_kib), after, g->n,
 	    g->n_failed, g->n == 0 ? 0 : g->latency_ms[g->n / 2],
 	    g->n == 0 ? 0 : g->latency_ms[g->n - 1], n_made, n_refused, n_cut);
+}
+
+static int
+list_modes(void)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		(void)printf("%s %d\n", modes[i].name, modes[i].is_brief ? N_BRIEF : N_LASTING);
+	return 0;
 }
 
 int
@@ -364,6 +405,8 @@ main(int argc, char **argv)
 	uint64_t end;
 	long before;
 
+	if (argc == 2 && strcmp(argv[1], "--list") == 0)
+		return list_modes();
 	if (argc != 7)
 		die("usage: flood PORT PID MODE N MILLISECONDS PATH");
 	port = (unsigned)strtoul(argv[1], NULL, 10);
@@ -374,11 +417,12 @@ main(int argc, char **argv)
 	n = (unsigned)strtoul(argv[4], NULL, 10);
 	if (mode == NULL || n == 0 || n > MAX_PEERS)
 		die(argv[3]);
-	first = fill(mode->first, argv[6], &first_len);
-	then = fill(mode->then, argv[6], &then_len);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		die("signal");
 	ctx = tls_context(NULL, NULL);
+	first = mode->says_hello ? client_hello(&first_len) :
+	    fill(mode->first, argv[6], &first_len);
+	then = fill(mode->then, argv[6], &then_len);
 	good.ctx = tls_context(NULL, NULL);
 	if (!ask_once(&good))
 		die("the hub does not answer");

@@ -43,11 +43,12 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* A socket that is connected to the port of the loopback; -1 where that is refused. */
+/* A socket connected from an address of the loopback to the port; -1 where that is refused. */
 static PEER_UNUSED int
-dial(unsigned port, int receive_bytes)
+dial(in_addr_t from, unsigned port, int receive_bytes)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(from) };
 	const int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -57,6 +58,9 @@ dial(unsigned port, int receive_bytes)
 	if (receive_bytes != 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes,
 	        sizeof(receive_bytes)) == -1)
 		die("SO_RCVBUF");
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) == -1)
+		die("bind");
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == -1) {
 		(void)close(fd);
 		return -1;

@@ -6,10 +6,12 @@
  *	requests bytes errors seconds own_cpu_s server_cpu_s p50_us p99_us max_us
  *
  *	load --port P --paths FILE [--connections N] [--seconds S] [--cipher NAME]
- *	     [--host NAME] [--range BYTES] [--new] [--cert F --key F] [--server-pid PID] [--idle]
+ *	     [--host NAME] [--from ADDRESS] [--range BYTES] [--new] [--cert F --key F]
+ *	     [--server-pid PID] [--idle]
  *
  * --paths    one path a line, asked for in turn
  * --range    ask for so many bytes at a random multiple of them below --size
+ * --from     the address of this machine to ask from
  * --new      a connection for each request, full handshakes
  * --idle     after one request each, hold the connections until standard input ends
  *
@@ -43,7 +45,7 @@
 #define SAMPLES (4u << 20) /* latencies kept; more are not recorded */
 
 struct options {
-	const char *host, *cipher, *cert, *key;
+	const char *host, *from, *cipher, *cert, *key;
 	uint16_t port;
 	unsigned connections;
 	double seconds;
@@ -180,6 +182,14 @@ dial(struct load *l, struct client *c)
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd == -1)
 		die("socket");
+	if (l->opt.from != NULL) {
+		struct sockaddr_in from = { .sin_family = AF_INET };
+
+		(void)setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+		if (inet_pton(AF_INET, l->opt.from, &from.sin_addr) != 1 ||
+		    bind(c->fd, (const struct sockaddr *)&from, sizeof(from)) == -1)
+			die("--from");
+	}
 	if (connect(c->fd, (const struct sockaddr *)&to, sizeof(to)) == -1)
 		die("connect");
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -470,6 +480,7 @@ parse(struct options *opt, int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "host", required_argument, NULL, 'h' },
+		{ "from", required_argument, NULL, 'F' },
 		{ "port", required_argument, NULL, 'p' },
 		{ "paths", required_argument, NULL, 'f' },
 		{ "connections", required_argument, NULL, 'c' },
@@ -491,6 +502,7 @@ parse(struct options *opt, int argc, char **argv)
 	while ((o = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (o) {
 		case 'h': opt->host = optarg; break;
+		case 'F': opt->from = optarg; break;
 		case 'p': opt->port = (uint16_t)strtoul(optarg, NULL, 10); break;
 		case 'f': read_paths(opt, optarg); break;
 		case 'c': opt->connections = (unsigned)strtoul(optarg, NULL, 10); break;
