@@ -12,6 +12,7 @@
 #include "daemon/http/line.h"
 #include "daemon/http/request.h"
 #include "daemon/http/send.h"
+#include "daemon/http/turn.h"
 #include "daemon/log.h"
 #include "daemon/net/server.h"
 
@@ -23,7 +24,8 @@ conn_read_clock(struct conn_env *env)
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail with this clock */
-	env->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	env->now_us = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	env->now_ms = env->now_us / 1000;
 }
 
 /* Small tools of the states. */
@@ -117,9 +119,25 @@ fail_handshake(struct conn *c)
 	return conn_fail(c, NULL);
 }
 
+/* TLS is made when the first bytes are there: who sends none costs little. */
+static int
+begin_tls(struct conn *c)
+{
+	struct err e = { 0 };
+	SSL *ssl = tls_accept(c->env->tls, &e);
+
+	if (ssl != NULL && duct_secure(&c->duct, ssl, &e) == 0)
+		return 0;
+	SSL_free(ssl);
+	log_failure(LOG_LEVEL_ERROR, "connection-failed", &e);
+	return -1;
+}
+
 static enum step
 shake_hands(struct conn *c)
 {
+	if (!c->is_local && c->duct.ssl == NULL && begin_tls(c) == -1)
+		return conn_fail(c, "out of memory");
 	switch (duct_handshake(&c->duct)) {
 	case DUCT_OK:
 		if (c->duct.ssl != NULL)
@@ -228,11 +246,24 @@ begin_turn(struct conn *c)
 }
 
 void
+conn_run(struct conn *c)
+{
+	struct conn_env *env = c->env;
+	unsigned lane = c->lane;
+	uint64_t began_us;
+
+	conn_read_clock(env);
+	began_us = env->now_us;
+	begin_turn(c);
+	conn_advance(c);
+	turn_charge(env, lane, began_us);
+}
+
+void
 conn_resume(struct conn *c)
 {
-	begin_turn(c);
 	c->tick_ms = c->env->now_ms; /* the time until now was not the peer's */
-	conn_advance(c);
+	conn_run(c);
 }
 
 /* Whether the identity may go on with a long transfer; asked now and then. */
@@ -261,10 +292,13 @@ on_called(struct mail *m)
 
 	conn_read_clock(c->env);
 	c->is_in_pool = false;
-	if (c->is_ending || !is_allowed(c))
+	if (c->is_ending || !is_allowed(c)) {
 		conn_end(c);
-	else
-		conn_resume(c);
+		return;
+	}
+	c->tick_ms = c->env->now_ms; /* the time until now was not the peer's */
+	if (turn_is_due(c))
+		conn_run(c);
 }
 
 enum step
@@ -302,9 +336,8 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 		c->armed &= (short)~what;
 		return;
 	}
-	conn_read_clock(c->env);
-	begin_turn(c);
-	conn_advance(c);
+	if (turn_is_due(c))
+		conn_run(c);
 }
 
 static void
@@ -357,6 +390,7 @@ conn_end(struct conn *c)
 	if (c->is_in_pool)
 		return;
 	line_leave(c);
+	turn_leave(c);
 	if (c->on_read != NULL)
 		close_socket(c);
 	while ((calls = owed_calls(c)) != 0)
@@ -474,7 +508,6 @@ conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, b
     struct err *e)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	SSL *ssl = NULL;
 
 	if (c == NULL)
 		return err_nomem(e);
@@ -489,10 +522,13 @@ conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, b
 		err_nomem(e);
 		goto fail;
 	}
-	if (!is_local && (ssl = tls_accept(env->tls, e)) == NULL)
+	if (event_add(c->on_read, NULL) == -1) {
+		err_nomem(e);
 		goto fail;
-	if (duct_init(&c->duct, fd, ssl, &env->slab, e) == -1)
-		goto fail;
+	}
+	c->armed = c->want = EV_READ;
+	duct_init(&c->duct, fd, &env->slab);
+	turn_enter(c);
 	c->number = ++env->n_made;
 	c->next = env->first;
 	c->link = &env->first;
@@ -503,11 +539,8 @@ conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, b
 	conn_read_clock(env);
 	c->state = CONN_HANDSHAKE;
 	c->deadline_ms = env->now_ms + env->deadlines->handshake_ms;
-	begin_turn(c);
-	conn_advance(c);
 	return 0;
 fail:
-	SSL_free(ssl);
 	if (c->on_read != NULL)
 		event_free(c->on_read);
 	if (c->on_write != NULL)

@@ -41,6 +41,20 @@ struct conn_counters {
 	_Atomic uint64_t sent_bytes;
 };
 
+/* The loop's time, shared by address (turn.c). */
+#define TURN_LANES 256u
+struct turns {
+	struct event *on_round;  /* owned */
+	uint64_t seed, round;
+	struct turn_lane {
+		uint64_t used_us, round; /* in that round */
+		struct conn *first, **end; /* who queues */
+		struct turn_lane *next;
+		bool is_lined_up;
+	} lane[TURN_LANES];
+	struct turn_lane *first, **end; /* lanes with somebody who queues */
+};
+
 /* What the connections of one worker share; the worker fills it. */
 struct conn_env {
 	struct event_base *base;                   /* all borrowed, outliving the connections */
@@ -64,11 +78,12 @@ struct conn_env {
 	struct conn *line_first, **line_end;
 	unsigned n_line;
 	struct event *on_turn;                     /* owned; NULL without share */
+	struct turns turns;
 
 	unsigned number;                           /* of the worker, for ids */
 	uint64_t n_made;
 	uint64_t n_shaken;                         /* handshakes that went through */
-	uint64_t now_ms;                           /* CLOCK_MONOTONIC, when the turn began */
+	uint64_t now_ms, now_us;                   /* CLOCK_MONOTONIC, when the turn began */
 	bool is_draining;                          /* end after the present request */
 	bool has_no_nowait;                        /* this kernel has no RWF_NOWAIT */
 	int64_t date_at;                           /* the second of date */
@@ -124,6 +139,8 @@ struct conn {
 	char peer[INET6_ADDRSTRLEN];
 	struct tls_peer identity;
 	uint64_t number, n_requests;
+	unsigned lane;                /* of env->turns */
+	struct conn *turn_next, **turn_link; /* who queues in it; link NULL: not queueing */
 
 	/* Deadlines, CLOCK_MONOTONIC milliseconds. */
 	uint64_t deadline_ms;         /* of handshake, head, idle, linger */
@@ -182,11 +199,14 @@ enum step conn_wait(struct conn *c, short want);
 /* A body or reply begins: measure its rate from here. */
 void conn_start_rate(struct conn *c);
 
-/* env->now_ms. */
+/* env->now_ms and now_us. */
 void conn_read_clock(struct conn_env *env);
 
 /* Go on after a wait that was ours: run states until one must wait.  c may be gone on return. */
 void conn_resume(struct conn *c);
+
+/* An event came, or its turn: run states until one must wait.  c may be gone on return. */
+void conn_run(struct conn *c);
 
 /* Give the piece's block back. */
 void conn_drop_piece(struct conn *c);

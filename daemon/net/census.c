@@ -44,14 +44,26 @@ key_of(const struct sockaddr_storage *address)
 }
 
 /* splitmix64's finisher over the seeded key. */
-static struct entry **
-chain_of(struct census *census, uint64_t key)
+static uint64_t
+mix(uint64_t key, uint64_t seed)
 {
-	uint64_t h = key ^ census->seed;
+	uint64_t h = key ^ seed;
 
 	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
 	h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
-	return &census->chains[(h ^ (h >> 31)) & census->mask];
+	return h ^ (h >> 31);
+}
+
+uint64_t
+census_hash(const struct sockaddr_storage *address, uint64_t seed)
+{
+	return mix(key_of(address), seed);
+}
+
+static struct entry **
+chain_of(struct census *census, uint64_t key)
+{
+	return &census->chains[mix(key, census->seed) & census->mask];
 }
 
 struct census *

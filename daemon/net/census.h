@@ -7,6 +7,7 @@
 #define KEBAO_DAEMON_NET_CENSUS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "catalog/base/err.h"
@@ -23,5 +24,8 @@ bool census_enter(struct census *census, const struct sockaddr_storage *address)
 void census_leave(struct census *census, const struct sockaddr_storage *address);
 
 void census_free(struct census *census);
+
+/* The same number for what counts as one address; others differ, unpredictably without the seed. */
+uint64_t census_hash(const struct sockaddr_storage *address, uint64_t seed);
 
 #endif

@@ -108,27 +108,43 @@ make_method(void)
 		BIO_meth_free(m);
 }
 
+void
+duct_init(struct duct *w, int fd, struct slab *slab)
+{
+	memset(w, 0, sizeof(*w));
+	w->fd = fd;
+	w->slab = slab;
+	w->is_open = true;
+}
+
 int
-duct_init(struct duct *w, int fd, SSL *ssl, struct slab *slab, struct err *e)
+duct_secure(struct duct *w, SSL *ssl, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	BIO *bio;
 
-	memset(w, 0, sizeof(*w));
-	if (ssl != NULL) {
-		(void)pthread_once(&once, make_method);
-		bio = method == NULL ? NULL : BIO_new(method);
-		if (bio == NULL)
-			return err_nomem(e);
-		BIO_set_data(bio, w);
-		BIO_set_init(bio, 1);
-		SSL_set_bio(ssl, bio, bio);
-	}
-	w->fd = fd;
+	(void)pthread_once(&once, make_method);
+	bio = method == NULL ? NULL : BIO_new(method);
+	if (bio == NULL)
+		return err_nomem(e);
+	BIO_set_data(bio, w);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
 	w->ssl = ssl;
-	w->slab = slab;
-	w->is_open = ssl == NULL;
+	w->is_open = false;
 	return 0;
+}
+
+void
+duct_on_step(const SSL *ssl, int where, int value)
+{
+	struct duct *w = BIO_get_data(SSL_get_rbio(ssl));
+
+	(void)where;
+	(void)value;
+	/* The read that goes on sees an end; OpenSSL gives us no other SSL to say so. */
+	if (w->is_open && ++w->n_steps > LIMIT_TLS_STEPS)
+		SSL_set_shutdown((SSL *)(uintptr_t)ssl, SSL_RECEIVED_SHUTDOWN);
 }
 
 /* What a failed call of OpenSSL means for us. */
@@ -192,7 +208,13 @@ duct_read(struct duct *w, void *bytes, size_t size, size_t *n)
 		return read_plain(w, bytes, size, n);
 	ERR_clear_error();
 	rc = SSL_read_ex(w->ssl, bytes, size, n);
-	return rc == 1 ? DUCT_OK : judge(w, rc);
+	if (rc == 1)
+		return DUCT_OK;
+	if (w->n_steps > LIMIT_TLS_STEPS) {
+		w->is_broken = true;
+		return DUCT_BROKEN;
+	}
+	return judge(w, rc);
 }
 
 enum duct_result

@@ -32,15 +32,26 @@ struct duct {
 	uint8_t *out;      /* owned; NULL while there is nothing to send */
 	size_t out_off, out_len, out_size; /* a slab, or a parked rest of just that size */
 	uint64_t sent_bytes; /* since the start, records and all */
+	unsigned n_steps;    /* of TLS beside data, since the handshake: new keys, alerts */
 	bool is_broken;
 	bool is_open;      /* the handshake is over */
 };
 
-/* Take fd and ssl (NULL: plain).  On -1 both stay the caller's. */
-int duct_init(struct duct *w, int fd, SSL *ssl, struct slab *slab, struct err *e);
+/* Take fd: plain. */
+void duct_init(struct duct *w, int fd, struct slab *slab);
+
+/* Before anything was read or written: TLS on it.  Take ssl; on -1 it stays the caller's. */
+int duct_secure(struct duct *w, SSL *ssl, struct err *e);
 
 /* End TLS in order if that is possible without waiting, close, free. */
 void duct_clear(struct duct *w);
+
+/*
+ * What OpenSSL calls when TLS does something beside data.  New keys cost us more than the peer, and
+ * one read takes as many as have come: who wants more than LIMIT_TLS_STEPS of such is not read any
+ * further.
+ */
+void duct_on_step(const SSL *ssl, int where, int value);
 
 /* DUCT_OK when TLS stands (at once where there is none). */
 enum duct_result duct_handshake(struct duct *w);

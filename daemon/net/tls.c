@@ -17,6 +17,7 @@
 #include "catalog/base/hex.h"
 #include "daemon/http/route.h"
 #include "daemon/limits.h"
+#include "daemon/net/duct.h"
 
 struct ticket_key {
 	uint8_t name[16];
@@ -300,6 +301,7 @@ set_options(SSL_CTX *ctx)
 	    SSL_OP_IGNORE_UNEXPECTED_EOF);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_info_callback(ctx, duct_on_step);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets hold the state */
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/http/line.h"
+#include "daemon/http/turn.h"
 #include "daemon/log.h"
 #include "daemon/net/server.h"
 
@@ -201,7 +202,8 @@ worker_new(const struct worker_setup *setup, const struct service_certs *certs, 
 		.number = setup->number,
 	};
 	w->env.box = mailbox_new(w->base, e);
-	if (w->env.box == NULL || line_init(&w->env, e) == -1)
+	if (w->env.box == NULL || line_init(&w->env, e) == -1 ||
+	    turn_init(&w->env, e) == -1)
 		goto fail;
 	w->env.tls = tls_new(certs, setup->tickets, e);
 	if (w->env.tls == NULL)
@@ -310,6 +312,7 @@ worker_free(struct worker *w)
 	mailbox_free(w->env.box);
 	tls_free(w->env.tls);
 	line_clear(&w->env);
+	turn_clear(&w->env);
 	slab_clear(&w->env.slab);
 	while (w->env.n_spare > 0)
 		free(w->env.spare[--w->env.n_spare]);

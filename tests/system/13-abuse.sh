@@ -61,6 +61,8 @@ flood() {
 flood idle "idle connections"
 flood silent "connections without a handshake"
 flood handshakes "handshakes, again and again" 8
+flood hellos "beginnings of handshakes, again and again" 8
+flood held-hellos "handshakes that stop after their beginning"
 flood connection-per-byte "a connection per byte" 8
 flood resets "requests that are reset before the answer" 8
 flood slow-head "heads that come by the byte"

@@ -158,6 +158,7 @@ struct rig {
 	unsigned port, local_port;
 	int run_rc;
 	SSL_CTX *client_ctx;
+	in_addr_t from; /* of 127.0.0.0/8: where clients connect from; 0: 127.0.0.1 */
 };
 
 static int
@@ -247,9 +248,10 @@ struct rig_client {
 };
 
 static RIG_UNUSED int
-rig_dial(unsigned port)
+rig_dial_from(in_addr_t from, unsigned port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(from) };
 	const struct timeval deadline = { .tv_sec = RIG_DEADLINE_S };
 	const int on = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -259,8 +261,16 @@ rig_dial(unsigned port)
 	assert(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline)) == 0);
 	assert(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof(deadline)) == 0);
 	assert(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
+	if (from != 0)
+		assert(bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0);
 	assert(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
 	return fd;
+}
+
+static RIG_UNUSED int
+rig_dial(unsigned port)
+{
+	return rig_dial_from(0, port);
 }
 
 /* As identity (NULL: anonymous); session (NULL: none) is resumed. */
@@ -269,7 +279,7 @@ rig_connect(
     struct rig *rig, struct rig_client *c, const struct rig_identity *id, SSL_SESSION *session)
 {
 	memset(c, 0, sizeof(*c));
-	c->fd = rig_dial(rig->port);
+	c->fd = rig_dial_from(rig->from, rig->port);
 	c->ssl = SSL_new(rig->client_ctx);
 	assert(c->ssl != NULL && SSL_set_fd(c->ssl, c->fd) == 1);
 	if (id != NULL)
