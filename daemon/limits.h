@@ -5,6 +5,7 @@
 
 /* One request. */
 #define LIMIT_HEAD_BYTES 16384u          /* request line and headers: ten times a browser's */
+#define LIMIT_SMALL_HEAD_BYTES 2048u     /* room at first: most heads fit */
 #define LIMIT_HEADERS 64u                /* headers of one request: browsers send about 20 */
 #define LIMIT_TARGET_BYTES 4096u         /* path of 1,024 bytes, percent-encoded, fits */
 #define LIMIT_BODY_PIECE_BYTES (256u << 10) /* one call of a sink: one block */
@@ -43,7 +44,7 @@
 
 /* The process. */
 #define LIMIT_CONNECTIONS 4096u          /* 17 KB each when idle: 70 MB */
-#define LIMIT_CONNECTIONS_PER_ADDRESS 256u /* an office behind one address */
+#define LIMIT_CONNECTIONS_PER_ADDRESS 128u /* an office behind one address */
 #define LIMIT_WORKERS 64u                /* threads with a loop */
 #define LIMIT_POOL_THREADS 64u           /* threads of one pool */
 #define LIMIT_LISTEN 16u                 /* addresses */

@@ -5,7 +5,7 @@
 #include "daemon/app/serve.h"
 #include "daemon/http/route.h"
 
-#define SMALL_BODY_BYTES 65536u               /* requests of people and clients: a CSR is 1 KB */
+#define SMALL_BODY_BYTES 16384u               /* requests of people and clients: a CSR is 1 KB */
 #define REGISTRY_BODY_BYTES (4u << 20)        /* some 10,000 documents at once */
 #define MISSING_BODY_BYTES (4096u * 32u)      /* PROTOCOL.md: 4,096 hashes at once */
 

@@ -121,7 +121,9 @@ struct conn_request {
 	char id[40];
 	size_t in_len;         /* bytes received */
 	size_t in_off;         /* of them consumed: head, then body */
-	char in[LIMIT_HEAD_BYTES];
+	char *in;              /* small or large */
+	char *large;           /* owned: LIMIT_HEAD_BYTES, for a head that needs it; or NULL */
+	char small[LIMIT_SMALL_HEAD_BYTES];
 };
 
 struct conn {

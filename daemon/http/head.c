@@ -125,6 +125,12 @@ head_init(struct head *h, char *bytes)
 	h->parser.data = h;
 }
 
+void
+head_move(struct head *h, char *bytes)
+{
+	h->bytes = bytes;
+}
+
 /* Our rules, once llhttp has found the end. */
 
 static const struct {

@@ -60,8 +60,11 @@ struct head_refusal {
 	const char *text;
 };
 
-/* A new head will stand at bytes, which has LIMIT_HEAD_BYTES and does not move until the end. */
+/* A new head will stand at bytes, which does not move but by head_move. */
 void head_init(struct head *h, char *bytes);
+
+/* Before HEAD_DONE: what was fed stands at bytes now. */
+void head_move(struct head *h, char *bytes);
 
 /*
  * bytes[0..len) are there now: len only grows, up to LIMIT_HEAD_BYTES, where

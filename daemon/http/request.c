@@ -29,6 +29,8 @@ take_request(struct conn *c)
 	memset(&rq->hold, 0, sizeof(rq->hold));
 	answer_init(&rq->reply);
 	rq->in_len = rq->in_off = 0;
+	rq->in = rq->small;
+	rq->large = NULL;
 	rq->x.reply = &rq->reply;
 	rq->x.hold = &rq->hold;
 	rq->x.head = &rq->head;
@@ -38,11 +40,32 @@ take_request(struct conn *c)
 	return 0;
 }
 
+/* How many bytes there is room for. */
+static size_t
+in_size(const struct conn_request *rq)
+{
+	return rq->large != NULL ? LIMIT_HEAD_BYTES : LIMIT_SMALL_HEAD_BYTES;
+}
+
+/* The head does not fit: give it all the room that a head may have. */
+static int
+enlarge(struct conn_request *rq)
+{
+	rq->large = malloc(LIMIT_HEAD_BYTES);
+	if (rq->large == NULL)
+		return -1;
+	memcpy(rq->large, rq->in, rq->in_len);
+	rq->in = rq->large;
+	head_move(&rq->head, rq->in);
+	return 0;
+}
+
 void
 request_drop(struct conn *c)
 {
 	if (c->rq == NULL)
 		return;
+	free(c->rq->large);
 	buf_clear(&c->rq->x.body);
 	answer_clear(&c->rq->reply);
 	route_match_clear(&c->rq->hold.match);
@@ -223,7 +246,9 @@ request_read_head(struct conn *c)
 				break;
 			}
 		}
-		switch (duct_read(&c->duct, rq->in + rq->in_len, sizeof(rq->in) - rq->in_len, &n)) {
+		if (rq->in_len == in_size(rq) && enlarge(rq) == -1)
+			return conn_fail(c, "out of memory");
+		switch (duct_read(&c->duct, rq->in + rq->in_len, in_size(rq) - rq->in_len, &n)) {
 		case DUCT_OK:
 			if (rq->in_len == 0)
 				c->deadline_ms = c->env->now_ms + c->env->deadlines->head_ms;
@@ -277,16 +302,12 @@ read_some(struct conn *c, uint8_t *out, size_t room, size_t *n)
 static enum duct_result
 read_to_memory(struct conn *c)
 {
-	struct buf *body = &c->rq->x.body;
+	uint8_t bytes[READ_BYTES]; /* not in the body: it is no larger than what has come */
 	size_t room = c->body_left < READ_BYTES ? (size_t)c->body_left : READ_BYTES, n = 0;
-	size_t before = buf_len(body);
-	uint8_t *at = buf_extend(body, room, NULL);
-	enum duct_result r;
+	enum duct_result r = read_some(c, bytes, room, &n);
 
-	if (at == NULL)
+	if (r == DUCT_OK && buf_add(&c->rq->x.body, bytes, n, NULL) == -1)
 		return DUCT_BROKEN;
-	r = read_some(c, at, room, &n);
-	buf_truncate(body, before + (r == DUCT_OK ? n : 0));
 	return r;
 }
 

@@ -189,6 +189,7 @@ end_reply(struct conn *c)
 		    (c->rq == NULL ? c->env->deadlines->idle_ms : c->env->deadlines->head_ms);
 		return STEP_AGAIN;
 	}
+	request_drop(c); /* the rest of what has come is of no use */
 	duct_finish(&c->duct);
 	c->state = CONN_LINGER;
 	c->received_bytes = 0;

@@ -332,6 +332,8 @@ duct_finish(struct duct *w)
 		if (duct_flush(w) != DUCT_OK)
 			return;
 	}
+	SSL_free(w->ssl); /* what is read from here on is thrown away */
+	w->ssl = NULL;
 	(void)shutdown(w->fd, SHUT_WR); /* fails where the peer is gone: then nobody cares */
 }
 

@@ -27,7 +27,7 @@ enum duct_result {
 
 struct duct {
 	int fd;            /* owned */
-	SSL *ssl;          /* owned; NULL: plain */
+	SSL *ssl;          /* owned; NULL: plain, or finished */
 	struct slab *slab; /* borrowed from the worker */
 	uint8_t *out;      /* owned; NULL while there is nothing to send */
 	size_t out_off, out_len, out_size; /* a slab, or a parked rest of just that size */
@@ -82,7 +82,10 @@ void duct_park(struct duct *w);
 
 bool duct_has_output(const struct duct *w);
 
-/* No more output will come: end TLS and the sending half of the socket (flush first). */
+/*
+ * No more output will come, and input is only discarded: end TLS and the sending half of the socket
+ * (flush first).
+ */
 void duct_finish(struct duct *w);
 
 #endif

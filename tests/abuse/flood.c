@@ -24,7 +24,7 @@
 #define MAX_PEERS 1024
 #define GOOD_ADDRESS (INADDR_LOOPBACK + 1)
 #define BAD_ADDRESS (INADDR_LOOPBACK + 2)
-#define N_LASTING 256
+#define N_LASTING 128
 #define N_BRIEF 8
 #define MAX_SAMPLES 4096
 #define HEAD "GET %s HTTP/1.1\r\nHost: localhost\r\n"
@@ -61,9 +61,9 @@ static const struct mode modes[] = {
 	    "Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
 	    .then = "0000000000000000", .at_once = 16384 },
 	{ .name = "slow-body", .first = "POST /api/v1/enroll HTTP/1.1\r\nHost: localhost\r\n"
-	    "Content-Length: 65536\r\n\r\n", .then = " ", .at_once = 1, .is_patient = true },
+	    "Content-Length: 16384\r\n\r\n", .then = " ", .at_once = 1, .is_patient = true },
 	{ .name = "held-body", .first = "POST /api/v1/enroll HTTP/1.1\r\nHost: localhost\r\n"
-	    "Content-Length: 65536\r\n\r\n%60000s", .then = "", .is_patient = true },
+	    "Content-Length: 16384\r\n\r\n%16000s", .then = "", .is_patient = true },
 	{ .name = "slow-reader", .first = HEAD "\r\n", .then = "", .reads = 1, .is_patient = true },
 	{ .name = "flood-while-streaming", .first = HEAD "\r\n", .then = "GET / HTTP/1.1\r\n",
 	    .at_once = 16384, .reads = 4096 },
@@ -342,9 +342,9 @@ fill(const char *format, const char *path, size_t *len)
 		if (strncmp(at, "=%s", 3) == 0) {
 			*len += (size_t)snprintf(text + *len, size - *len, "=%s", ranges);
 			at += 3;
-		} else if (strncmp(at, "%60000s", 7) == 0) {
-			memset(text + *len, ' ', 60000);
-			*len += 60000;
+		} else if (strncmp(at, "%16000s", 7) == 0) {
+			memset(text + *len, ' ', 16000);
+			*len += 16000;
 			at += 7;
 		} else if (strncmp(at, "%s", 2) == 0) {
 			*len += (size_t)snprintf(text + *len, size - *len, "%s", path);

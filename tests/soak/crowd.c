@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A crowd of clients for `make soak`: N connections of TLS to a port of the loopback, 200 from each
+ * A crowd of clients for `make soak`: N connections of TLS to a port of the loopback, 100 from each
  * address of 127.1.0.0/16, idle but for a small request now and then, so that the hub has no reason
  * to end them.  Every twentieth request is made on a new connection instead.
  *
@@ -23,7 +23,7 @@
 
 #include "tests/abuse/peer.h"
 
-#define PER_ADDRESS 200
+#define PER_ADDRESS 100
 #define AT_ONCE 100 /* connections being made */
 #define EVENTS 256
 #define PAUSE_MS 30000u /* between two requests, at least; at most twice as much */

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# One bad client with a hundred connections, in every way it can be bad, and a good one beside it.  What
+# One bad client with all the connections one address may have, in every way it can be bad, and a good one beside it.  What
 # the bad one does costs the hub less than 8 MiB, and the good one is always served; how long it waits is
 # printed, not judged: this machine may be busy.
 . "$(dirname "$0")/lib.sh"
 FLOOD=$KEBAO_BIN/tests/abuse/flood
 [ -x "$FLOOD" ] || skip_all "no $FLOOD: make check-programs"
-N=100
+N=128 # the default of max_connections_per_address
 MS=1200
 LIMIT_KIB=8192
 

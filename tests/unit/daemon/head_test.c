@@ -20,18 +20,19 @@ struct fed {
 	struct head_refusal why;
 	enum head_verdict verdict;
 	size_t at; /* bytes that were there when the verdict fell */
-	char bytes[LIMIT_HEAD_BYTES];
+	char first[LIMIT_HEAD_BYTES], bytes[LIMIT_HEAD_BYTES];
 };
 
-/* Feed whole, in two parts, or byte by byte. */
+/* Feed whole, in two parts, or byte by byte; after the first part the bytes move. */
 static void
 feed(struct fed *f, const char *text, size_t len, long cut)
 {
 	size_t have = 0;
 
 	assert_true(len <= sizeof(f->bytes));
+	memset(f->first, 'x', sizeof(f->first));
 	memset(f->bytes, 'x', sizeof(f->bytes));
-	head_init(&f->head, f->bytes);
+	head_init(&f->head, f->first);
 	f->why = (struct head_refusal){ 0, NULL };
 	do {
 		size_t next = len;
@@ -40,7 +41,12 @@ feed(struct fed *f, const char *text, size_t len, long cut)
 			next = have + 1;
 		else if (have == 0 && cut > 0)
 			next = (size_t)cut;
-		memcpy(f->bytes + have, text + have, next - have);
+		memcpy((have == 0 ? f->first : f->bytes) + have, text + have, next - have);
+		if (have > 0 && f->head.bytes == f->first) {
+			memcpy(f->bytes, f->first, have);
+			memset(f->first, 'y', sizeof(f->first));
+			head_move(&f->head, f->bytes);
+		}
 		have = next;
 		f->verdict = head_feed(&f->head, have, &f->why);
 	} while (f->verdict == HEAD_MORE && have < len);
