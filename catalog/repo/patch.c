@@ -85,7 +85,7 @@ read_header(int fd, uint8_t header[PATCH_HEADER_BYTES], uint64_t *size, struct e
 	if (file_pread_all(fd, header, PATCH_HEADER_BYTES, 0, e) == -1)
 		return -1;
 	if (memcmp(header, PATCH_MAGIC, PATCH_MAGIC_BYTES) != 0)
-		return err_set(e, ERR_BAD_INPUT, "not a patch of format 2");
+		return err_set(e, ERR_BAD_INPUT, "not a patch of format 3");
 	*size = (uint64_t)st.st_size;
 	return 0;
 }
@@ -226,26 +226,31 @@ read_extent(struct patch *p, const struct patch_extent *x, uint8_t *out, struct 
 	return 0;
 }
 
-/* What is stored of the group, to the end of its content. */
+/* What is not copied, to the end of the group's content. */
 static int
 unpack_rest(struct patch *p, const struct patch_group *g, struct err *e)
 {
+	uint8_t *out = p->content + (g->content_len - g->rest_len);
 	size_t rc;
 
+	if (g->stored_len == 0) {
+		patch_from_columns(buf_data(&p->recipe.loose) + g->loose, g->rest_len, g->width,
+		    out);
+		return 0;
+	}
 	if (file_pread_all(p->fd, p->stored, g->stored_len, g->off, e) == -1)
 		return -1;
 	rc = ZSTD_DCtx_refPrefix(p->dctx, g->base_len > 0 ? p->prefix : NULL, g->base_len);
 	if (ZSTD_isError(rc))
 		return err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(rc));
-	if (unpack(p, p->stored, g->stored_len, p->content + (g->content_len - g->rest_len),
-	    g->rest_len, e) == 0)
+	if (unpack(p, p->stored, g->stored_len, out, g->rest_len, e) == 0)
 		return 0;
 	/* A prefix that was not used up is not for the next. */
 	(void)ZSTD_DCtx_reset(p->dctx, ZSTD_reset_session_and_parameters);
 	return -1;
 }
 
-/* Move what was stored to its places, from front to back, and put the copies between. */
+/* Move what was not copied to its places, from front to back, and put the copies between. */
 static void
 put_copies(struct patch *p, const struct patch_group *g)
 {

@@ -8,9 +8,10 @@
  *	patch_index()    goes through the whole once, computes those hashes: the new index, or not
  *	patch_frames()   goes through it again and hands the new frames out, in tar order
  *
- * Memory: one group (PATCH_GROUP_BYTES of content, as much of references, and its stored bytes),
- * one frame, and about 80 bytes per entry and 60 per frame of the release, whatever the patch
- * claims.  A patch that lies costs the time to read it.
+ * Memory: one group (PATCH_GROUP_BYTES of content, as much of references, its stored bytes),
+ * what the recipe has of others (PATCH_RECIPE_BYTES), one frame, and about 80 bytes per entry and
+ * 60 per frame of the release, whatever the patch claims.  A patch that lies costs the time to
+ * read it.
  */
 #ifndef KEBAO_CATALOG_REPO_PATCH_H
 #define KEBAO_CATALOG_REPO_PATCH_H

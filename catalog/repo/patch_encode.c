@@ -261,8 +261,10 @@ put_groups(const struct patch_recipe *r, struct buf *b, struct err *e)
 		if (put(b, g->n_copies, e) == -1 || patch_recipe_encode_copies(
 		    r->copies + g->first_copy, g->n_copies, b, e) == -1)
 			return -1;
+		if (g->stored_len == 0 && put(b, g->width, e) == -1)
+			return -1;
 	}
-	return 0;
+	return buf_add(b, buf_data(&r->loose), buf_len(&r->loose), e);
 }
 
 int

@@ -2,13 +2,12 @@
 /* Making a patch: groups of new content, each compressed with old content at hand. */
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 #include "catalog/base/file.h"
 #include "catalog/base/limits.h"
-#include "catalog/repo/patch_copies.h"
 #include "catalog/repo/patch_own.h"
 #include "catalog/repo/patch_refs.h"
+#include "catalog/repo/patch_ways.h"
 
 /*
  * Groups are smaller than they may be: up to level 12 zstd notes some four million places, and
@@ -17,10 +16,6 @@
 #define CHANGE_BYTES (2u << 20)  /* new content with old content to refer to ... */
 #define REFERENCE_BYTES (4u << 20) /* ... at most so much */
 #define FRESH_BYTES (8u << 20)   /* new content without */
-#define MAKE_WINDOW_LOG 24
-#define MAKE_TABLE_LOG 22      /* of the slow levels: 16 MiB, not 64 */
-#define SLOW_LEVEL 13
-#define RECIPE_LEVEL 19        /* it is small, and all of it travels */
 #define NEAR_BYTES (256u << 10) /* on either side of the place a part of a large file was at */
 #define COPY_BYTES (1u << 16)
 
@@ -40,14 +35,10 @@ struct making {
 	struct patch_sums sums; /* of from */
 	struct patch_refs *refs; /* owned; NULL until they are needed */
 	struct reading from, to;
-	ZSTD_CCtx *cctx;  /* owned, as all below */
+	struct patch_ways *ways; /* owned, as all below */
 	uint8_t *content;
 	uint32_t len, room; /* of it */
 	uint8_t *prefix;  /* REFERENCE_BYTES */
-	uint8_t *stored;
-	uint8_t *other; /* the same content compressed in another way */
-	size_t stored_room; /* of both */
-	uint8_t *rest;  /* content that is not copied; room */
 	struct patch_range *wanted; /* old content of the same paths */
 	size_t n_wanted, wanted_room;
 	uint64_t off;     /* in the file */
@@ -184,139 +175,6 @@ want_same_path(struct making *m, const struct index_piece *piece, struct err *e)
 
 /* --- groups --- */
 
-/* One way to store a group: these bytes, with or without a search for long matches. */
-struct way {
-	const uint8_t *bytes;
-	uint32_t len;
-	bool is_long;
-	uint8_t *out; /* m->stored_room */
-};
-
-static int
-set_parameters(struct making *m, const struct patch_group *g, const struct way *w, struct err *e)
-{
-	size_t rc = ZSTD_CCtx_reset(m->cctx, ZSTD_reset_session_and_parameters);
-	int window = 17;
-
-	while (window < MAKE_WINDOW_LOG && (w->len + g->base_len) >> window != 0)
-		window++;
-	if (!ZSTD_isError(rc))
-		rc = ZSTD_CCtx_setParameter(m->cctx, ZSTD_c_compressionLevel, m->in->level);
-	if (!ZSTD_isError(rc))
-		rc = ZSTD_CCtx_setParameter(m->cctx, ZSTD_c_windowLog, window);
-	if (!ZSTD_isError(rc))
-		rc = ZSTD_CCtx_setParameter(
-		    m->cctx, ZSTD_c_enableLongDistanceMatching, w->is_long);
-	if (!ZSTD_isError(rc) && m->in->level >= SLOW_LEVEL)
-		rc = ZSTD_CCtx_setParameter(m->cctx, ZSTD_c_chainLog, MAKE_TABLE_LOG);
-	if (!ZSTD_isError(rc) && g->base_len > 0)
-		rc = ZSTD_CCtx_refPrefix(m->cctx, m->prefix, g->base_len);
-	return ZSTD_isError(rc) ? err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(rc)) : 0;
-}
-
-static int
-compress(struct making *m, const struct patch_group *g, const struct way *w, uint32_t *len,
-    struct err *e)
-{
-	size_t n;
-
-	*len = 0;
-	if (w->len == 0)
-		return 0;
-	if (set_parameters(m, g, w, e) == -1)
-		return -1;
-	n = ZSTD_compress2(m->cctx, w->out, m->stored_room, w->bytes, w->len);
-	if (ZSTD_isError(n))
-		return err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(n));
-	*len = (uint32_t)n;
-	return 0;
-}
-
-/* m->other is better than m->stored. */
-static void
-keep_other(struct making *m, struct patch_group *g, uint32_t len)
-{
-	uint8_t *better = m->other;
-
-	m->other = m->stored;
-	m->stored = better;
-	g->stored_len = len;
-}
-
-/* What the copies add to the recipe, about. */
-static int
-cost_of_copies(const struct patch_copy *copies, uint32_t n, size_t *out, struct err *e)
-{
-	struct buf bytes = BUF_INIT;
-	uint8_t *stored = NULL;
-	size_t room;
-	int rc = -1;
-
-	if (patch_recipe_encode_copies(copies, n, &bytes, e) == -1)
-		goto out;
-	room = ZSTD_compressBound(buf_len(&bytes));
-	stored = malloc(room);
-	if (stored == NULL) {
-		(void)err_nomem(e);
-		goto out;
-	}
-	*out = ZSTD_compress(stored, room, buf_data(&bytes), buf_len(&bytes), RECIPE_LEVEL);
-	rc = ZSTD_isError(*out)
-	    ? err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(*out)) : 0;
-out:
-	free(stored);
-	buf_clear(&bytes);
-	return rc;
-}
-
-/* Name long runs in the recipe, and store the rest, where that is shorter. */
-static int
-try_copies(struct making *m, struct patch_group *g, struct patch_copy **copies, struct err *e)
-{
-	const struct patch_match match = { .prefix = m->prefix, .prefix_len = g->base_len,
-		.content = m->content, .len = m->len };
-	struct way w = { .bytes = m->rest, .out = m->other };
-	uint32_t n = 0, len = 0;
-	size_t cost = 0;
-
-	if (patch_copies_find(&match, copies, &n, e) == -1)
-		return -1;
-	if (n == 0 || m->recipe.n_copies + n > PATCH_PIECES)
-		return 0;
-	w.len = patch_copies_rest(&match, *copies, n, m->rest);
-	if (cost_of_copies(*copies, n, &cost, e) == -1 || compress(m, g, &w, &len, e) == -1)
-		return -1;
-	if (len + cost < g->stored_len) {
-		keep_other(m, g, len);
-		g->rest_len = w.len;
-		g->n_copies = n;
-	}
-	return 0;
-}
-
-/*
- * The search for long matches finds a few edits in much text, and does harm where
- * matches are many and short.  Nothing but trying tells.
- */
-static int
-compress_best(struct making *m, struct patch_group *g, struct patch_copy **copies, struct err *e)
-{
-	struct way w = { .bytes = m->content, .len = m->len, .out = m->stored };
-	uint32_t len = 0;
-
-	if (compress(m, g, &w, &g->stored_len, e) == -1)
-		return -1;
-	if (g->base_len == 0)
-		return 0;
-	w.is_long = true;
-	w.out = m->other;
-	if (compress(m, g, &w, &len, e) == -1)
-		return -1;
-	if (len < g->stored_len)
-		keep_other(m, g, len);
-	return try_copies(m, g, copies, e);
-}
-
 static int
 refer(struct making *m, struct patch_group *g, struct patch_extent **extents, struct err *e)
 {
@@ -343,23 +201,32 @@ refer(struct making *m, struct patch_group *g, struct patch_extent **extents, st
 static int
 end_group(struct making *m, struct err *e)
 {
-	struct patch_group g = { .off = m->off, .content_len = m->len, .rest_len = m->len };
+	struct patch_group g = { .off = m->off, .content_len = m->len };
+	struct patch_match match = { .prefix = m->prefix, .content = m->content, .len = m->len };
 	struct patch_extent *extents = NULL;
-	struct patch_copy *copies = NULL;
+	struct patch_stored stored;
 	int rc = -1;
 
 	if (m->len == 0)
 		return 1;
-	if (refer(m, &g, &extents, e) == -1 || compress_best(m, &g, &copies, e) == -1)
+	if (refer(m, &g, &extents, e) == -1)
 		goto out;
+	match.prefix_len = g.base_len;
+	if (patch_ways_choose(m->ways, &match, PATCH_PIECES - m->recipe.n_copies,
+	    &m->recipe.loose, &stored, e) == -1)
+		goto out;
+	g.stored_len = stored.len;
+	g.rest_len = stored.rest_len;
+	g.n_copies = stored.n_copies;
+	g.width = stored.width;
 	rc = 0;
 	if (m->off + g.stored_len > m->in->max_bytes ||
 	    m->recipe.n_extents + g.n > PATCH_PIECES)
 		goto out;
 	rc = -1;
-	if (file_write_all(m->fd, m->stored, g.stored_len, e) == -1 ||
+	if (file_write_all(m->fd, stored.bytes, stored.len, e) == -1 ||
 	    patch_recipe_add_group(&m->recipe, &g,
-	        &(struct patch_pieces){ extents, copies }, e) == -1)
+	        &(struct patch_pieces){ extents, stored.copies, stored.rest }, e) == -1)
 		goto out;
 	m->off += g.stored_len;
 	m->len = 0;
@@ -367,7 +234,6 @@ end_group(struct making *m, struct err *e)
 	rc = 1;
 out:
 	free(extents);
-	free(copies);
 	return rc;
 }
 
@@ -434,9 +300,7 @@ write_groups(struct making *m, struct err *e)
 static int
 write_recipe(struct making *m, struct err *e)
 {
-	struct buf bytes = BUF_INIT, header = BUF_INIT;
-	uint8_t *stored = NULL;
-	size_t n, room;
+	struct buf bytes = BUF_INIT, header = BUF_INIT, stored = BUF_INIT;
 	int rc = -1;
 
 	if (patch_recipe_encode(&m->recipe, m->in->from, m->in->to, &bytes, e) == -1)
@@ -445,33 +309,24 @@ write_recipe(struct making *m, struct err *e)
 	if (buf_len(&bytes) > PATCH_RECIPE_BYTES)
 		goto out;
 	rc = -1;
-	room = ZSTD_compressBound(buf_len(&bytes));
-	stored = malloc(room);
-	if (stored == NULL) {
-		(void)err_nomem(e);
+	if (patch_ways_pack(m->ways, &bytes, &stored, e) == -1)
 		goto out;
-	}
-	n = ZSTD_compress(stored, room, buf_data(&bytes), buf_len(&bytes), RECIPE_LEVEL);
-	if (ZSTD_isError(n)) {
-		(void)err_set(e, ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(n));
-		goto out;
-	}
 	rc = 0;
-	if (m->off + n > m->in->max_bytes)
+	if (m->off + buf_len(&stored) > m->in->max_bytes)
 		goto out;
 	rc = -1;
 	if (buf_add(&header, PATCH_MAGIC, PATCH_MAGIC_BYTES, e) == -1 ||
 	    buf_add(&header, m->in->ends.from.bytes, DIGEST_LEN, e) == -1 ||
 	    buf_add(&header, m->in->ends.to.bytes, DIGEST_LEN, e) == -1 ||
-	    buf_add_u32le(&header, (uint32_t)n, e) == -1 ||
+	    buf_add_u32le(&header, (uint32_t)buf_len(&stored), e) == -1 ||
 	    buf_add_u32le(&header, (uint32_t)buf_len(&bytes), e) == -1 ||
-	    file_write_all(m->fd, stored, n, e) == -1 ||
+	    file_write_all(m->fd, buf_data(&stored), buf_len(&stored), e) == -1 ||
 	    file_pwrite_all(m->fd, buf_data(&header), buf_len(&header), 0, e) == -1)
 		goto out;
-	m->off += n;
+	m->off += buf_len(&stored);
 	rc = 1;
 out:
-	free(stored);
+	buf_clear(&stored);
 	buf_clear(&bytes);
 	buf_clear(&header);
 	return rc;
@@ -517,13 +372,10 @@ prepare(struct making *m, struct err *e)
 	m->to.bytes = malloc(LIMIT_FRAME_BYTES);
 	m->room = m->in->from != NULL ? CHANGE_BYTES : FRESH_BYTES;
 	m->content = malloc(m->room);
-	m->stored_room = ZSTD_compressBound(m->room);
-	m->stored = malloc(m->stored_room);
-	m->cctx = ZSTD_createCCtx();
-	if (m->from.bytes == NULL || m->to.bytes == NULL || m->content == NULL ||
-	    m->stored == NULL || m->cctx == NULL)
+	if (m->from.bytes == NULL || m->to.bytes == NULL || m->content == NULL)
 		return err_nomem(e);
-	if (patch_recipe_plan(m->in->from, m->in->to, &m->recipe, e) == -1)
+	if (patch_ways_new(m->in->level, m->room, &m->ways, e) == -1 ||
+	    patch_recipe_plan(m->in->from, m->in->to, &m->recipe, e) == -1)
 		return -1;
 	m->off = sizeof(header);
 	if (file_write_all(m->fd, header, sizeof(header), e) == -1)
@@ -531,9 +383,7 @@ prepare(struct making *m, struct err *e)
 	if (m->in->from == NULL)
 		return 0;
 	m->prefix = malloc(REFERENCE_BYTES);
-	m->other = malloc(m->stored_room);
-	m->rest = malloc(m->room);
-	if (m->prefix == NULL || m->other == NULL || m->rest == NULL)
+	if (m->prefix == NULL)
 		return err_nomem(e);
 	return patch_sums_init(&m->sums, m->in->from, e);
 }
@@ -556,14 +406,11 @@ out:
 	patch_recipe_clear(&m.recipe);
 	patch_sums_clear(&m.sums);
 	patch_refs_free(m.refs);
-	ZSTD_freeCCtx(m.cctx);
+	patch_ways_free(m.ways);
 	free(m.from.bytes);
 	free(m.to.bytes);
 	free(m.content);
 	free(m.prefix);
-	free(m.stored);
-	free(m.other);
-	free(m.rest);
 	free(m.wanted);
 	return rc;
 }

@@ -12,12 +12,13 @@
 #include "catalog/repo/index.h"
 #include "catalog/repo/patch.h"
 
-#define PATCH_MAGIC "KBPATCH2"
+#define PATCH_MAGIC "KBPATCH3"
 #define PATCH_MAGIC_BYTES 8u
 #define PATCH_HEADER_BYTES (PATCH_MAGIC_BYTES + 2u * DIGEST_LEN + 8u)
 #define PATCH_NONE UINT32_MAX
 #define PATCH_EXTENTS 65536u /* of one group: a prefix of 16 MiB in pieces of 256 bytes */
 #define PATCH_COPIES 65536u  /* of one group */
+#define PATCH_WIDTH 256u     /* bytes in a row of a rest that stands in the recipe */
 #define PATCH_PIECES (1u << 20) /* extents and copies of all groups together: 16 MiB of each */
 
 /* Where the content of a file of the new release comes from. */
@@ -60,9 +61,11 @@ struct patch_copy {
 
 struct patch_group {
 	uint64_t off;     /* in the patch file */
-	uint32_t stored_len; /* 0: everything is copied */
+	uint32_t stored_len; /* 0: the rest stands in the recipe */
 	uint32_t content_len;
-	uint32_t rest_len; /* of the content, what is not copied: what is stored */
+	uint32_t rest_len; /* of the content, what is not copied */
+	uint32_t loose;    /* where the rest begins in that of the recipe */
+	uint32_t width;    /* of the rest there, 1 to PATCH_WIDTH */
 	uint32_t base_len; /* of all extents */
 	uint32_t first;    /* of the extents */
 	uint32_t n;
@@ -82,6 +85,8 @@ struct patch_recipe {
 	uint32_t n_extents, extent_room;
 	struct patch_copy *copies;
 	uint32_t n_copies, copy_room;
+	struct buf loose; /* the rests of groups that store nothing, loose_len bytes */
+	uint32_t loose_len; /* at most PATCH_RECIPE_BYTES and a group */
 	uint64_t content_bytes; /* of all groups */
 };
 
@@ -111,7 +116,15 @@ int patch_recipe_plan(const struct index *from, const struct index *to, struct p
 struct patch_pieces {
 	const struct patch_extent *extents;
 	const struct patch_copy *copies;
+	const uint8_t *loose; /* rest_len bytes where nothing is stored; NULL: they come later */
 };
+
+/*
+ * A rest in the recipe stands by columns: its rows of width bytes are read from top to
+ * bottom first.  So what changes little from one gap to the next is together.
+ */
+void patch_to_columns(const uint8_t *rest, uint32_t len, uint32_t width, uint8_t *out);
+void patch_from_columns(const uint8_t *columns, uint32_t len, uint32_t width, uint8_t *out);
 
 int patch_recipe_add_group(struct patch_recipe *r, const struct patch_group *g,
     const struct patch_pieces *pieces, struct err *e) __attribute__((warn_unused_result));

@@ -440,8 +440,8 @@ static int
 take_group(struct parser *p, uint64_t base_bytes, uint64_t *at, uint64_t *off,
     struct pieces *room, struct err *e)
 {
-	const struct patch_pieces pieces = { room->extents, room->copies };
-	uint64_t content = 0, stored = 0, n = 0, n_copies = 0;
+	const struct patch_pieces pieces = { room->extents, room->copies, NULL };
+	uint64_t content = 0, stored = 0, n = 0, n_copies = 0, width = 1;
 	struct patch_group g = { .off = *off };
 
 	if (take_up_to(&p->in, PATCH_GROUP_BYTES, &content, e) == -1 ||
@@ -459,12 +459,32 @@ take_group(struct parser *p, uint64_t base_bytes, uint64_t *at, uint64_t *off,
 	g.n_copies = (uint32_t)n_copies;
 	if (take_copies(p, &g, room->copies, e) == -1)
 		return -1;
-	if ((stored == 0) != (g.rest_len == 0))
-		return bad(e, "what a group stores is not what it does not copy");
+	if (stored != 0 && g.rest_len == 0)
+		return bad(e, "a group stores what it copies");
+	if (stored == 0 && g.rest_len > PATCH_RECIPE_BYTES - p->r->loose_len)
+		return bad(e, "its groups leave more in the recipe than there is");
+	if (stored == 0 && take_up_to(&p->in, PATCH_WIDTH, &width, e) == -1)
+		return -1;
+	if (width == 0)
+		return bad(e, "the rest of a group has no width");
+	g.width = (uint32_t)width;
 	if (p->r->n_extents + g.n > PATCH_PIECES || p->r->n_copies + g.n_copies > PATCH_PIECES)
 		return bad(e, "its groups are of too many pieces");
 	*off += stored;
 	return patch_recipe_add_group(p->r, &g, &pieces, e);
+}
+
+/* What groups that store nothing do not copy either. */
+static int
+take_loose(struct parser *p, struct err *e)
+{
+	if (p->r->loose_len > p->in.left)
+		return bad(e, "ends within the content of its groups");
+	if (buf_add(&p->r->loose, p->in.p, p->r->loose_len, e) == -1)
+		return -1;
+	p->in.p += p->r->loose_len;
+	p->in.left -= p->r->loose_len;
+	return 0;
 }
 
 static int
@@ -489,7 +509,7 @@ take_groups(struct parser *p, uint32_t n, uint64_t groups_len, struct err *e)
 		rc = bad(e, "its groups are not as long as the file");
 	if (rc == 0 && p->r->content_bytes != need)
 		rc = bad(e, "its groups do not hold what its frames need");
-	return rc;
+	return rc == 0 ? take_loose(p, e) : -1;
 }
 
 static int

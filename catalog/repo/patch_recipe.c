@@ -15,6 +15,7 @@ patch_recipe_clear(struct patch_recipe *r)
 	free(r->groups);
 	free(r->extents);
 	free(r->copies);
+	buf_clear(&r->loose);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -252,6 +253,22 @@ grow(void *array, uint32_t *room, uint32_t need, size_t item, struct err *e)
 	return 0;
 }
 
+void
+patch_to_columns(const uint8_t *rest, uint32_t len, uint32_t width, uint8_t *out)
+{
+	for (uint32_t column = 0; column < width; column++)
+		for (uint32_t i = column; i < len; i += width)
+			*out++ = rest[i];
+}
+
+void
+patch_from_columns(const uint8_t *columns, uint32_t len, uint32_t width, uint8_t *out)
+{
+	for (uint32_t column = 0; column < width; column++)
+		for (uint32_t i = column; i < len; i += width)
+			out[i] = *columns++;
+}
+
 int
 patch_recipe_add_group(struct patch_recipe *r, const struct patch_group *g,
     const struct patch_pieces *pieces, struct err *e)
@@ -264,8 +281,15 @@ patch_recipe_add_group(struct patch_recipe *r, const struct patch_group *g,
 	    grow(&r->copies, &r->copy_room, r->n_copies + g->n_copies, sizeof(*r->copies),
 	        e) == -1)
 		return -1;
+	if (pieces->loose != NULL && g->stored_len == 0 &&
+	    buf_add(&r->loose, pieces->loose, g->rest_len, e) == -1)
+		return -1;
 	mine = &r->groups[r->n_groups++];
 	*mine = *g;
+	if (g->stored_len == 0) {
+		mine->loose = r->loose_len;
+		r->loose_len += g->rest_len;
+	}
 	mine->first = r->n_extents;
 	mine->first_copy = r->n_copies;
 	if (g->n > 0)

@@ -122,6 +122,8 @@ dump_patch(const uint8_t *p, size_t len, FILE *out, struct err *e)
 	char from[DIGEST_HEX_LEN + 1], to[DIGEST_HEX_LEN + 1];
 	struct digest d;
 
+	if (p[MAGIC_LEN - 1] != '3')
+		return err_set(e, ERR_BAD_INPUT, "a patch of another format than 3");
 	if (len < PATCH_HEADER)
 		return err_set(e, ERR_BAD_INPUT, "a patch that ends within its header");
 	memcpy(d.bytes, p + MAGIC_LEN, DIGEST_LEN);
@@ -265,7 +267,7 @@ dump_bytes(const struct buf *bytes, FILE *out, struct err *e)
 		hint_free(hint);
 		return 0;
 	}
-	if (buf_len(bytes) >= MAGIC_LEN && memcmp(buf_data(bytes), "KBPATCH2", MAGIC_LEN) == 0)
+	if (buf_len(bytes) >= MAGIC_LEN && memcmp(buf_data(bytes), "KBPATCH", MAGIC_LEN - 1) == 0)
 		return dump_patch(buf_data(bytes), buf_len(bytes), out, e);
 	if (buf_len(bytes) == 0 || *(const uint8_t *)buf_data(bytes) != '{')
 		return err_set(e, ERR_BAD_INPUT, "neither a pack, an index, a hint, a patch, "

@@ -124,8 +124,8 @@ falls_back sc5 "a hint with a wrong length"
 cat "$T/hint.good" >"$hint"
 rm "$patch"
 falls_back sc6 "a patch that is gone"
-# What a hub of the version before left: a patch of format 1 under its name, and a hint that says so.
-{ printf 'KBPATCH1' && tail -c +9 "$T/patch.good"; } >"$T/patch.old"
+# What a hub of the version before left: a patch of format 2 under its name, and a hint that says so.
+{ printf 'KBPATCH2' && tail -c +9 "$T/patch.good"; } >"$T/patch.old"
 sum=$(sha256sum "$T/patch.old" | cut -d ' ' -f 1)
 old=$HUB/repo/patches/beijing.ip/${sum:0:2}/$sum.patch
 mkdir -p "$(dirname "$old")"

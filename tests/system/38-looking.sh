@@ -29,9 +29,12 @@ dumped "targets" 'metadata/*.targets.json' '^role beijing.ip: 1 of 1 keys, termi
 dumped "root" 'metadata/*.root.json' '^role timestamp: 1 of 1 keys$'
 dumped "snapshot" 'metadata/*.snapshot.json' '^file beijing.ip.json version 2$'
 dumped "timestamp" 'metadata/timestamp.json' '^file snapshot.json version [0-9]+$'
-printf 'KBPATCH2%072d' 0 >"$T/a.patch"
+printf 'KBPATCH3%072d' 0 >"$T/a.patch"
 exits 0 "dump of a patch" kb bj --lang en dump "$T/a.patch"
 like "$out" '^patch: 80 bytes' "dump of a patch says what it is"
+printf 'KBPATCH2%072d' 0 >"$T/old.patch"
+exits 8 "dump of a patch of the format before" kb bj --lang en dump "$T/old.patch"
+like "$err" 'old.patch: a patch of another format than 3' "says so"
 pack=$(find "$HUB/repo/packs" -name '*.pack' -size +200k)
 as_user head -c 1000 "$pack" >"$T/half.pack"
 exits 8 "dump of half a pack" kb bj --lang en dump "$T/half.pack"

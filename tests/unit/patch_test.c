@@ -311,7 +311,9 @@ a_remuxed_video_is_found_at_its_new_places(void **state)
 	to = open_dir(s.top.dirfd, "to");
 	fill(video, LEN, 1);
 	for (size_t i = 0; i < LEN; i += STEP) {
-		memcpy(muxed + n, "cluster\n", 8);
+		memcpy(muxed + n, "moof", 4);
+		for (int byte = 0; byte < 4; byte++)
+			muxed[n + 4 + byte] = (uint8_t)(i / STEP >> (24 - 8 * byte));
 		memcpy(muxed + n + 8, video + i, i + STEP < LEN ? STEP : LEN - i);
 		n += 8 + (i + STEP < LEN ? STEP : LEN - i);
 	}
@@ -323,7 +325,7 @@ a_remuxed_video_is_found_at_its_new_places(void **state)
 	in = input(&s);
 	assert_int_equal(make(&s, &in, &e), 1);
 	assert_true(s.made.content_bytes > n - STEP); /* the last few bytes are a frame */
-	assert_true(s.made.len < LEN / 1000); /* four bytes for each thing put in */
+	assert_true(s.made.len < LEN / STEP * 3 / 2); /* of eight bytes put in, counted up */
 	OK(apply(&s, &e));
 	story_close(&s);
 	free(video);
@@ -672,11 +674,17 @@ copies_that_cannot_be_are_refused(void **state)
 		    { 7, 1, 0, 12, 2, 0, 0, 8, 0, 0, 3 }, 11 },
 		{ "nothing", { 7, 1, 0, 12, 1, 0, 0, 0 }, 8 },
 		{ "all, and something is stored", { 7, 1, 0, 12, 1, 0, 0, 10 }, 8 },
-		{ "a part, and nothing is stored", { 0, 1, 0, 12, 1, 0, 0, 9 }, 8 },
-		{ "nothing, and nothing is stored", { 0, 1, 0, 12, 0 }, 5 },
+		{ "a part, and the rest is nowhere", { 0, 1, 0, 12, 1, 0, 0, 9, 1 }, 9 },
+		{ "nothing, and half of the rest is there",
+		    { 0, 1, 0, 12, 0, 1, 'a', 'b', 'c', 'd', 'e' }, 11 },
+		{ "all, and there is a rest", { 0, 1, 0, 12, 1, 0, 0, 10, 1, 'a' }, 10 },
+		{ "a part, and the rest has no width", { 0, 1, 0, 12, 1, 0, 0, 9, 0, 'a' }, 10 },
+		{ "a part, and the rest is too wide",
+		    { 0, 1, 0, 12, 1, 0, 0, 9, 0x81, 2, 'a' }, 11 },
 		{ "more often than may be", { 7, 1, 0, 12, 0x81, 0x80, 4, 0, 0, 1 }, 10 },
 	};
-	static const uint8_t all[] = { 0, 1, 0, 12, 1, 0, 0, 10 };
+	static const uint8_t all[] = { 0, 1, 0, 12, 1, 0, 0, 10, 1 };
+	static const uint8_t loose[] = { 0, 1, 0, 12, 1, 0, 0, 9, 0x80, 2, 'a' };
 	static const uint8_t part[] = { 7, 1, 0, 12, 2, 1, 4, 3, 2, 7, 1 };
 	struct story s;
 	struct err e = { 0 };
@@ -686,6 +694,7 @@ copies_that_cannot_be_are_refused(void **state)
 	put_small(&s);
 	story_index(&s, false);
 	OK(parse_group(&s, all, sizeof(all), 0, &e));
+	OK(parse_group(&s, loose, sizeof(loose), 0, &e));
 	OK(parse_group(&s, part, sizeof(part), 7, &e));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (parse_group(&s, cases[i].bytes, cases[i].len, cases[i].bytes[0], &e) == 0)
@@ -695,7 +704,7 @@ copies_that_cannot_be_are_refused(void **state)
 	story_close(&s);
 }
 
-/* Format 1 had no copies; nobody reads it any more. */
+/* Format 2 had all rests stored; nobody reads it any more. */
 static void
 a_patch_of_the_format_before_is_refused(void **state)
 {
@@ -711,11 +720,11 @@ a_patch_of_the_format_before_is_refused(void **state)
 	in = input(&s);
 	assert_int_equal(make(&s, &in, NULL), 1);
 	OK(patch_leads_to(s.fd, &to, &e));
-	OK(file_pwrite_all(s.fd, "KBPATCH1", 8, 0, NULL));
+	OK(file_pwrite_all(s.fd, "KBPATCH2", 8, 0, NULL));
 	refused(&s);
 	assert_int_equal(patch_leads_to(s.fd, &to, &e), -1);
 	assert_int_equal(e.class, ERR_BAD_INPUT);
-	assert_string_equal(e.text, "not a patch of format 2");
+	assert_string_equal(e.text, "not a patch of format 3");
 	story_close(&s);
 }
 
@@ -764,6 +773,23 @@ copies_and_the_rest_are_the_content(void **state)
 	free(prefix);
 	free(content);
 	free(rest);
+}
+
+static void
+columns_become_rows_again(void **state)
+{
+	uint8_t rest[700], columns[700], again[700];
+
+	(void)state;
+	fill(rest, sizeof(rest), 3);
+	for (uint32_t width = 1; width <= PATCH_WIDTH; width++)
+		for (uint32_t len = 0; len <= sizeof(rest); len += 1 + width % 7) {
+			patch_to_columns(rest, len, width, columns);
+			patch_from_columns(columns, len, width, again);
+			assert_memory_equal(rest, again, len);
+		}
+	patch_to_columns((const uint8_t *)"abcdefgh", 8, 3, columns);
+	assert_memory_equal(columns, "adgbehcf", 8);
 }
 
 static void
@@ -855,6 +881,7 @@ main(void)
 		cmocka_unit_test(copies_that_cannot_be_are_refused),
 		cmocka_unit_test(a_patch_of_the_format_before_is_refused),
 		cmocka_unit_test(copies_and_the_rest_are_the_content),
+		cmocka_unit_test(columns_become_rows_again),
 		cmocka_unit_test(a_recipe_survives_its_encoding),
 		cmocka_unit_test(every_allocation_may_fail),
 	};
