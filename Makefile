@@ -170,7 +170,9 @@ check-programs: all tuf-client $(UNIT) $(ATTACK) $(TOOLS) $(ABUSE) $(SYSTEM) $(B
 
 # --- tests -----------------------------------------------------------------------------
 LINT  := $(wildcard tests/lint/[0-9]*.sh)
-PROVE := CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' -j$(JOBS)
+PROVE := CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' --timer -j$(JOBS)
+# The last numbers first: among them are the longest, and none is to run alone in the end.
+last_first = $(shell printf '%s\n' $(1) | sort -r)
 built = $(MAKE) $(if $(V),,-s) --no-print-directory -j$(JOBS) CONFIG=$(1) $(2)
 
 # Everything, in three builds; the summary of prove is the last line.
@@ -178,9 +180,9 @@ check: deps
 	+@$(call built,debug,check-programs courses)
 	+@$(call built,asan,check-programs)
 	+@$(call built,release,all unit-programs)
-	@$(PROVE) $(patsubst $(B)/%,build/debug/%,$(SYSTEM)) $(patsubst $(B)/%,build/asan/%,$(SYSTEM)) \
-		$(LINT) $(foreach c,debug asan release,$(patsubst $(B)/%,build/$(c)/%,$(UNIT))) \
-		build/asan/replay.t
+	@$(PROVE) $(call last_first,$(patsubst $(B)/%,build/asan/%,$(SYSTEM))) \
+		$(call last_first,$(patsubst $(B)/%,build/debug/%,$(SYSTEM))) $(LINT) \
+		$(foreach c,debug asan release,$(patsubst $(B)/%,build/$(c)/%,$(UNIT))) build/asan/replay.t
 system: all courses $(ATTACK) $(TOOLS) $(ABUSE) $(SYSTEM)
 	@$(PROVE) $(SYSTEM)
 lint: all

@@ -133,7 +133,7 @@ unlike "$(cat "$ASKED")" elsewhere "and nobody goes there"
 as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=127.0.0.1 \
 	-addext subjectAltName=IP:127.0.0.1 -days 2 -keyout "$T/self.key" -out "$T/self.pem" 2>/dev/null
 port=$(free_port)
-as_user "$BIN/hostile" "$port" "$T/self.pem" "$T/self.key" "$EVIL" "$FAULTS" "$ASKED" >>"$T/hostile.log" 2>&1 &
+"${AS_USER[@]}" "$BIN/hostile" "$port" "$T/self.pem" "$T/self.key" "$EVIL" "$FAULTS" "$ASKED" >>"$T/hostile.log" 2>&1 &
 PIDS+=("$!")
 # shellcheck disable=SC2317  # called by wait_for
 other_is_up() { curl -ks --max-time 5 "https://127.0.0.1:$port/" -o /dev/null; }

@@ -41,7 +41,7 @@ evil_start() {
 	local tries
 	for tries in 1 2 3; do
 		EVIL_PORT=$(free_port)
-		as_user "$BIN/hostile" "$EVIL_PORT" "$HUB/keys/server.pem" "$HUB/keys/server.key" "$EVIL" \
+		"${AS_USER[@]}" "$BIN/hostile" "$EVIL_PORT" "$HUB/keys/server.pem" "$HUB/keys/server.key" "$EVIL" \
 			"$FAULTS" "$ASKED" >>"$T/hostile.log" 2>&1 </dev/null &
 		EVIL_PID=$!
 		PIDS+=("$EVIL_PID")

@@ -75,7 +75,8 @@ if [ "$(id -u)" = 0 ]; then
 	chown 65534:65534 "$T" "$T/home"
 fi
 
-# Run as the user of the tests (who owns $T); exec, so a pid is the program's own.
+# Run as the user of the tests, who owns $T.  What stays in the background is started with "${AS_USER[@]}":
+# $! of a function is a shell, and killing that leaves the program.
 as_user() { "${AS_USER[@]}" "$@"; }
 
 # --- TAP -------------------------------------------------------------------------------
