@@ -170,7 +170,8 @@ check-programs: all tuf-client $(UNIT) $(ATTACK) $(TOOLS) $(ABUSE) $(SYSTEM) $(B
 
 # --- tests -----------------------------------------------------------------------------
 LINT  := $(wildcard tests/lint/[0-9]*.sh)
-PROVE := CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' --timer -j$(JOBS)
+# Tests wait for disks and for each other more than they compute.
+PROVE := CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' --timer -j$(shell expr $(JOBS) + 1)
 # The last numbers first: among them are the longest, and none is to run alone in the end.
 last_first = $(shell printf '%s\n' $(1) | sort -r)
 built = $(MAKE) $(if $(V),,-s) --no-print-directory -j$(JOBS) CONFIG=$(1) $(2)

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -278,19 +280,29 @@ duct_park(struct duct *w)
 	w->out_len = w->out_size = left;
 }
 
+static uint32_t
+min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 size_t
 duct_send_room(const struct duct *w)
 {
 	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
 	socklen_t len = sizeof(memory);
-	uint32_t usable;
+	uint32_t usable, unsent = 0, room;
 
 	/* Cannot fail on a socket.  It counts as writable while two thirds are not in use. */
 	if (getsockopt(w->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == -1)
 		return 0;
 	usable = memory[SK_MEMINFO_SNDBUF] / 3 * 2;
-	return usable > memory[SK_MEMINFO_WMEM_QUEUED] ? usable - memory[SK_MEMINFO_WMEM_QUEUED]
+	room = usable > memory[SK_MEMINFO_WMEM_QUEUED] ? usable - memory[SK_MEMINFO_WMEM_QUEUED]
 	                                               : 0;
+	/* TCP_NOTSENT_LOWAT; fails where it is no TCP, as in unit tests. */
+	if (ioctl(w->fd, SIOCOUTQNSD, &unsent) == 0)
+		room = min_u32(room, LIMIT_UNSENT_BYTES - min_u32(unsent, LIMIT_UNSENT_BYTES));
+	return room;
 }
 
 bool

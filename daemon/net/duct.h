@@ -69,7 +69,7 @@ enum duct_result duct_discard(struct duct *w, size_t *n);
 enum duct_result duct_write(struct duct *w, const void *bytes, size_t len, size_t *n);
 
 /*
- * About how many bytes the socket takes before it makes us wait, but for LIMIT_UNSENT_BYTES.  What
+ * About how many bytes the socket takes before it makes us wait, LIMIT_UNSENT_BYTES included.  What
  * is written beyond that stays in the block, for as long as the peer likes.
  */
 size_t duct_send_room(const struct duct *w);
