@@ -23,7 +23,7 @@
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
 #define LIMIT_TURN_BYTES (512u << 10)    /* of a reply before others' turn; the kernel has room */
 #define LIMIT_TURNS_PER_POLL 32          /* of connections, until the kernel is asked for others */
-#define LIMIT_LANE_US 2000u              /* of a loop's time for one address before others' turn */
+#define LIMIT_LANE_US 500u               /* of a loop's time for one address before others' turn */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 
 #define LIMIT_TLS_STEPS 256u             /* beside data: new keys take a few, each 100 GiB */

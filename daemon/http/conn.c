@@ -316,6 +316,7 @@ conn_call(struct conn *c, unsigned calls)
 	c->is_in_pool = true;
 	c->job.mail.deliver = on_called;
 	c->job.box = c->env->box;
+	c->job.address = &c->address;
 	c->job.run = run_job;
 	crew_submit(pool, &c->job);
 	return STEP_WAIT;

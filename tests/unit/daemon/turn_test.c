@@ -42,7 +42,7 @@ work(struct exchange *x, struct err *e)
 	while ((now.tv_sec - began.tv_sec) * 1000000 + (now.tv_nsec - began.tv_nsec) / 1000 <=
 	       LIMIT_LANE_US);
 	n_served++;
-	if (strcmp(x->peer, "127.0.0.2") == 0)
+	if (strcmp(x->peer, "127.0.0.1") != 0)
 		served_other_at = n_served;
 	return reply_empty(x, 200, e);
 }
@@ -71,15 +71,16 @@ is_answered(struct rig_client *c)
 	rig_reply_clear(&r);
 }
 
-static void
-an_address_with_many_connections_does_not_keep_others_waiting(void **state)
+/* When another address is served, among N_BUSY requests that came before his. */
+static unsigned
+serve_beside(uint32_t address)
 {
 	struct rig_client busy[N_BUSY], other, holder;
 
-	(void)state;
+	n_served = served_other_at = 0;
 	for (size_t i = 0; i < N_BUSY; i++)
 		rig_connect(&rig, &busy[i], NULL, NULL);
-	rig.from = OTHERS;
+	rig.from = address;
 	rig_connect(&rig, &holder, NULL, NULL);
 	rig_connect(&rig, &other, NULL, NULL);
 	rig.from = 0;
@@ -95,11 +96,25 @@ an_address_with_many_connections_does_not_keep_others_waiting(void **state)
 	for (size_t i = 0; i < N_BUSY; i++)
 		is_answered(&busy[i]);
 	assert_int_equal(n_served, N_BUSY + 1);
-	assert_in_range(served_other_at, 1, N_BUSY / 4);
 	for (size_t i = 0; i < N_BUSY; i++)
 		rig_close(&busy[i]);
 	rig_close(&other);
 	rig_close(&holder);
+	return served_other_at;
+}
+
+static void
+an_address_with_many_connections_does_not_keep_others_waiting(void **state)
+{
+	uint32_t other = OTHERS;
+	unsigned at;
+
+	(void)state;
+	/* Once in 256 two addresses share a lane, by chance: then another one. */
+	do
+		at = serve_beside(other++);
+	while (at > N_BUSY / 4 && other < OTHERS + 4);
+	assert_in_range(at, 1, N_BUSY / 4);
 }
 
 /* How many of n new keys could be sent. */
