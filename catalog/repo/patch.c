@@ -254,15 +254,16 @@ unpack_rest(struct patch *p, const struct patch_group *g, struct err *e)
 static void
 put_copies(struct patch *p, const struct patch_group *g)
 {
-	const struct patch_copy *copies = p->recipe.copies + g->first_copy;
 	uint32_t at = 0, rest = g->content_len - g->rest_len;
 
 	for (uint32_t i = 0; i < g->n_copies; i++) {
-		memmove(p->content + at, p->content + rest, copies[i].gap);
-		at += copies[i].gap;
-		rest += copies[i].gap;
-		memcpy(p->content + at, p->prefix + copies[i].from, copies[i].len);
-		at += copies[i].len;
+		const struct patch_copy *c = &p->recipe.copies[g->first_copy + i];
+
+		memmove(p->content + at, p->content + rest, c->gap);
+		at += c->gap;
+		rest += c->gap;
+		memcpy(p->content + at, p->prefix + c->from, c->len);
+		at += c->len;
 	}
 	assert(at == rest); /* the recipe was checked */
 }

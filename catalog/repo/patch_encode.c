@@ -258,8 +258,10 @@ put_groups(const struct patch_recipe *r, struct buf *b, struct err *e)
 				return -1;
 			at = x->off + x->len;
 		}
-		if (put(b, g->n_copies, e) == -1 || patch_recipe_encode_copies(
-		    r->copies + g->first_copy, g->n_copies, b, e) == -1)
+		if (put(b, g->n_copies, e) == -1)
+			return -1;
+		if (g->n_copies > 0 && patch_recipe_encode_copies(&r->copies[g->first_copy],
+		    g->n_copies, b, e) == -1)
 			return -1;
 		if (g->stored_len == 0 && put(b, g->width, e) == -1)
 			return -1;
