@@ -120,7 +120,8 @@ story_make(struct story *s, const struct patch_input *in, struct err *e)
 static inline int
 story_apply(struct story *s, struct err *e)
 {
-	const struct patch_base base = { .index = s->from.index, .read = story_read_base, .ctx = s };
+	const struct patch_base base = { .index = s->from.index, .read = story_read_base,
+		.ctx = s };
 	const struct patch_ends ends = { s->from.hash, s->to.hash };
 	const struct patch_sink sink = { .wants = story_wants, .give = story_give, .ctx = s };
 	struct buf bytes = BUF_INIT;
@@ -130,7 +131,8 @@ story_apply(struct story *s, struct err *e)
 	s->n_given = 0;
 	if (patch_open(s->fd, &base, &ends, &p, e) == 0 && patch_index(p, &bytes, e) == 0) {
 		assert_int_equal(buf_len(&bytes), buf_len(&s->to.encoded));
-		assert_memory_equal(buf_data(&bytes), buf_data(&s->to.encoded), buf_len(&bytes));
+		assert_memory_equal(buf_data(&bytes), buf_data(&s->to.encoded),
+		    buf_len(&bytes));
 		rc = patch_frames(p, &sink, e);
 	}
 	patch_close(p);
