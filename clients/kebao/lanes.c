@@ -15,9 +15,6 @@
 
 #define SPARE_SLOTS 8u
 #define TICK_MS 100
-#define MEASURE_MS 1500
-#define MEASURE_TRIPS 12        /* round trips: TCP has found its speed by then */
-#define FAST_BYTES_S (8u << 20) /* nothing that more connections would help */
 
 /* A stored frame on its way from a lane to the caller. */
 struct slot {
@@ -41,7 +38,6 @@ struct lane {
 	unsigned number;
 	struct transfer *transfer; /* owned but the first one's */
 	pthread_t thread;
-	bool is_started;
 	/* The piece under way. */
 	struct piece piece;
 	size_t at;          /* the place being filled */
@@ -55,8 +51,8 @@ struct lanes {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t has_ready;
 	pthread_cond_t has_free;
-	struct piece *pieces; /* owned */
-	size_t n_pieces, next_piece;
+	size_t range, place; /* where the next piece begins; n of the job's ranges: nowhere */
+	uint64_t left_bytes; /* that no lane has taken */
 	struct piece back[LANES_MOST]; /* given back by lanes that failed */
 	size_t n_back;
 	struct slot *ready, **ready_end, *free_slots;
@@ -69,12 +65,6 @@ struct lanes {
 	struct err retry;     /* news of a lane for the caller's thread */
 	unsigned retry_ms;
 	bool has_retry;
-	/* Of the caller's thread alone. */
-	bool is_far, is_settled;
-	uint64_t trip_ms;
-	int64_t marked_ms;
-	uint64_t marked_bytes, best;
-	unsigned most_lanes;
 };
 
 /* With the lock held. */
@@ -162,24 +152,67 @@ on_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
 	return 0;
 }
 
+/*
+ * As much as a lane takes at a time, with the lock held: so little that all lanes end at about the
+ * same time, whatever the speed of each, and the last pieces are the smallest.
+ */
+static uint64_t
+piece_bytes(const struct lanes *all)
+{
+	uint64_t bytes = all->left_bytes / (2 * all->n_allowed);
+
+	if (all->n_allowed == 1)
+		return UINT64_MAX;
+	if (bytes < LANES_LEAST_BYTES)
+		return LANES_LEAST_BYTES;
+	return bytes < LANES_MOST_BYTES ? bytes : LANES_MOST_BYTES;
+}
+
+/* What comes next of the ranges, ended where a frame ends; with the lock held. */
+static void
+cut_piece(struct lanes *all, struct piece *out)
+{
+	const struct ranges_range *r = &all->job->ranges->items[all->range];
+	const struct ranges_place *places = all->job->places;
+	size_t end = r->first + r->count;
+	uint64_t most = piece_bytes(all);
+
+	*out = (struct piece){ .pack = r->pack, .off = places[all->place].off,
+		.first = all->place };
+	while (all->place < end) {
+		const struct ranges_place *p = &places[all->place];
+		uint64_t len = p->off + p->stored_len - out->off;
+
+		if (out->count > 0 && len > most)
+			break;
+		out->len = len;
+		out->count++;
+		all->place++;
+	}
+	all->left_bytes -= out->len < all->left_bytes ? out->len : all->left_bytes;
+	if (all->place == end && ++all->range < all->job->ranges->n)
+		all->place = all->job->ranges->items[all->range].first;
+}
+
 /* The next piece for this lane, or false. */
 static bool
 take_piece(struct lane *l)
 {
 	struct lanes *all = l->all;
+	size_t n_ranges = all->job->ranges->n;
 	bool is_there = false;
 
 	(void)pthread_mutex_lock(&all->lock);
 	/* The first one stays while another may yet give something back. */
 	while (l->number == 0 && !all->is_stopped && all->n_back == 0 &&
-	    all->next_piece == all->n_pieces && all->n_running > 1)
+	    all->range == n_ranges && all->n_running > 1)
 		(void)pthread_cond_wait(&all->has_free, &all->lock);
 	if (!all->is_stopped && (l->number == 0 || l->number < all->n_allowed)) {
 		is_there = true;
 		if (all->n_back > 0)
 			l->piece = all->back[--all->n_back];
-		else if (all->next_piece < all->n_pieces)
-			l->piece = all->pieces[all->next_piece++];
+		else if (all->range < n_ranges)
+			cut_piece(all, &l->piece);
 		else
 			is_there = false;
 	}
@@ -282,13 +315,10 @@ start_lane(struct lanes *all, struct err *e)
 	transfer_on_retry(l->transfer, on_retry, all);
 	(void)pthread_mutex_lock(&all->lock);
 	all->n_running++;
-	all->n_allowed = l->number + 1;
 	(void)pthread_mutex_unlock(&all->lock);
 	rc = pthread_create(&l->thread, NULL, run_lane, l);
 	if (rc == 0) {
-		l->is_started = true;
 		all->n_started++;
-		all->most_lanes = all->n_started;
 		return 0;
 	}
 	(void)pthread_mutex_lock(&all->lock);
@@ -300,35 +330,29 @@ start_lane(struct lanes *all, struct err *e)
 	return err_errno(e, "a thread for a transfer");
 }
 
-/* Whether another lane would help, looked at once in a while. */
-static void
-consider(struct lanes *all)
+/* One lane for a hub that is near; for one that is far, as many as there is work for. */
+static unsigned
+lanes_wanted(const struct lanes_job *job)
 {
-	int64_t now = ticks_ms();
-	uint64_t speed, received;
+	uint64_t most = 1 + job->ranges->total_bytes / LANES_SHARE_BYTES;
 
-	if (!all->is_far || all->is_settled)
-		return;
-	if (now - all->marked_ms < MEASURE_MS ||
-	    now - all->marked_ms < (int64_t)(all->trip_ms * MEASURE_TRIPS))
-		return;
-	(void)pthread_mutex_lock(&all->lock);
-	received = all->received_bytes;
-	(void)pthread_mutex_unlock(&all->lock);
-	speed = (received - all->marked_bytes) * 1000 / (uint64_t)(now - all->marked_ms);
-	all->marked_ms = now;
-	all->marked_bytes = received;
-	if (all->n_started > 1 && speed < all->best + all->best / 8) {
-		/* The last one brought nothing: it ends with its piece. */
-		(void)pthread_mutex_lock(&all->lock);
-		all->n_allowed = all->n_started - 1;
-		(void)pthread_mutex_unlock(&all->lock);
-		all->is_settled = true;
-		return;
-	}
-	all->best = speed;
-	all->is_settled = all->n_started == all->job->connections || speed >= FAST_BYTES_S ||
-	    start_lane(all, NULL) == -1;
+	if (transfer_totals(job->transfer)->least_wait_us < LANES_FAR_MS * 1000)
+		return 1;
+	return most < job->connections ? (unsigned)most : job->connections;
+}
+
+/* The first one has to be, the others are a help. */
+static int
+start_lanes(struct lanes *all, struct err *e)
+{
+	unsigned n = lanes_wanted(all->job);
+
+	all->n_allowed = n;
+	if (start_lane(all, e) == -1)
+		return -1;
+	while (all->n_started < n && start_lane(all, NULL) == 0)
+		;
+	return 0;
 }
 
 static struct slot *
@@ -405,44 +429,10 @@ receive(struct lanes *all, const struct transfer_retry *retry)
 			stop(all, &why);
 		(void)pthread_mutex_unlock(&all->lock);
 		tell(all, retry, &told_ms);
-		consider(all);
 	}
 }
 
-/* --- pieces --- */
-
-/* A far hub's ranges in pieces that end where a frame ends. */
-static int
-make_pieces(struct lanes *all, struct err *e)
-{
-	const struct lanes_job *job = all->job;
-	uint64_t most = all->is_far ? LANES_PIECE_BYTES : UINT64_MAX;
-	size_t room = 0;
-
-	for (size_t i = 0; i < job->ranges->n; i++)
-		room += job->ranges->items[i].count; /* one frame each at worst */
-	all->pieces = calloc(room + 1, sizeof(*all->pieces));
-	if (all->pieces == NULL)
-		return err_nomem(e);
-	for (size_t i = 0; i < job->ranges->n; i++) {
-		const struct ranges_range *r = &job->ranges->items[i];
-		struct piece *p = NULL;
-
-		for (size_t k = r->first; k < r->first + r->count; k++) {
-			const struct ranges_place *place = &job->places[k];
-			uint64_t end = place->off + place->stored_len;
-
-			if (p == NULL || end - p->off > most) {
-				p = &all->pieces[all->n_pieces++];
-				*p = (struct piece){ .pack = r->pack, .off = place->off,
-					.first = k };
-			}
-			p->count++;
-			p->len = end - p->off;
-		}
-	}
-	return 0;
-}
+/* --- all of it --- */
 
 static int
 make_slots(struct lanes *all, struct err *e)
@@ -488,9 +478,8 @@ lanes_run(const struct lanes_job *asked, struct lanes_figures *out, struct err *
 		job.connections = LANES_MOST;
 	all->job = &job;
 	all->ready_end = &all->ready;
-	all->marked_ms = ticks_ms();
-	all->trip_ms = transfer_totals(job.transfer)->least_wait_us / 1000;
-	all->is_far = job.connections > 1 && all->trip_ms >= LANES_FAR_MS;
+	all->left_bytes = job.ranges->total_bytes;
+	all->place = job.ranges->n > 0 ? job.ranges->items[0].first : 0;
 	/* None of these can fail on Linux with these attributes. */
 	(void)pthread_mutex_init(&all->lock, NULL);
 	(void)pthread_condattr_init(&attr);
@@ -498,11 +487,11 @@ lanes_run(const struct lanes_job *asked, struct lanes_figures *out, struct err *
 	(void)pthread_cond_init(&all->has_ready, &attr);
 	(void)pthread_cond_init(&all->has_free, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	if (make_pieces(all, e) == -1 || make_slots(all, e) == -1 || start_lane(all, e) == -1)
+	if (make_slots(all, e) == -1 || start_lanes(all, e) == -1)
 		goto out;
 	receive(all, &retry);
 	end_lanes(all);
-	*out = (struct lanes_figures){ all->received_bytes, all->n_requests, all->most_lanes };
+	*out = (struct lanes_figures){ all->received_bytes, all->n_requests, all->n_started };
 	if (all->is_stopped && e != NULL)
 		*e = all->why;
 	rc = all->is_stopped ? -1 : 0;
@@ -510,7 +499,6 @@ out:
 	transfer_on_retry(job.transfer, retry.on_retry, retry.ctx);
 	for (size_t i = 0; i < LANES_MOST + SPARE_SLOTS; i++)
 		free(all->slots[i].stored);
-	free(all->pieces);
 	(void)pthread_cond_destroy(&all->has_ready);
 	(void)pthread_cond_destroy(&all->has_free);
 	(void)pthread_mutex_destroy(&all->lock);

@@ -4,10 +4,12 @@
  * that receives stored frames, while the caller's thread unpacks, checks and writes what has come.
  *
  * A near hub (answers within LANES_FAR_MS) is asked for whole ranges over one connection, which is
- * as fast as it gets.  A far one is asked for pieces of at most LANES_PIECE_BYTES, and a lane
- * is added as long as each brought at least an eighth more: on a long line that loses packets TCP
- * does not find its speed, and on one that is full more connections bring nothing.  A lane that
- * fails gives back what it has not received; only the first one's failure is everybody's.
+ * as fast as it gets.  A far one is asked over as many as there is work for, LANES_SHARE_BYTES each:
+ * on a long line that loses packets TCP does not find its speed, and each connection has its own.
+ * A lane that is free takes half of its share of what is left, at least LANES_LEAST_BYTES and at
+ * most LANES_MOST_BYTES, ended with a frame: few waits for an answer at first, and all lanes
+ * end at about the same time.  A lane that fails gives back what it has not received; only the
+ * first one's failure is everybody's.
  *
  * Memory: one frame (1 MiB and a bit at most) for each lane and eight more.
  */
@@ -23,7 +25,9 @@
 
 #define LANES_MOST 4u
 #define LANES_FAR_MS 40u
-#define LANES_PIECE_BYTES (4u << 20)
+#define LANES_SHARE_BYTES (1u << 20)
+#define LANES_LEAST_BYTES (128u << 10)
+#define LANES_MOST_BYTES (16u << 20)
 
 struct lanes_job {
 	struct transfer *transfer;         /* of the first lane; all here is borrowed */

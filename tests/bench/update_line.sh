@@ -11,6 +11,8 @@
 #	LINES  which (fast far)
 #	PAIRS  of fast (3)
 #	MIB    of media for fast (300)
+#	RUNS   of each way over far (5)
+#	CONGESTION  cubic, bbr, ...: the hub's control of congestion, where it is not to be the machine's
 #
 # Needs root; where there is none, or no namespace, tbf or /dev/net/tun, it says so and leaves the line out.
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -26,6 +28,7 @@ fi
 HERE=$(cd "$(dirname "$0")" && pwd)
 PAIRS=${PAIRS:-3}
 MIB=${MIB:-300}
+RUNS=${RUNS:-5}
 peers_path
 
 # --- two ends ------------------------------------------------------------------------------
@@ -37,7 +40,8 @@ ip addr add "$NEAR/32" dev lo
 FAR_PID=
 at_far() { nsenter -t "$FAR_PID" -n -- "$@"; }
 connect() {
-	ip link set near up && ip route add "$FAR" dev near src "$NEAR" && at_far ip link set lo up &&
+	# shellcheck disable=SC2086
+	ip link set near up && ip route add "$FAR" dev near src "$NEAR" ${CONGESTION:+congctl $CONGESTION} && at_far ip link set lo up &&
 		at_far ip addr add "$FAR/32" dev far && at_far ip link set far up &&
 		at_far ip route add "$NEAR" dev far
 }
@@ -45,7 +49,7 @@ disconnect() {
 	kill "$FAR_PID"
 	wait "$FAR_PID" 2>/dev/null
 	ip link del near 2>/dev/null
-	ip route del "$FAR" 2>/dev/null
+	ip route del "$FAR" 2>/dev/null || true
 }
 own_namespace() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
 line_fast() {
@@ -141,6 +145,40 @@ far_rsync() { # NAME
 	far_timed "$1" rsync -a -c -z --delete "rsync://$NEAR:$PORT_RSYNC/web/far/" "$W/rsync/"
 	diff -r "$T/far" "$W/rsync" >"$W/log" || note "WRONG: rsync made something else"
 }
+# far_alternating STEP RELEASE: each way so many times, and each time another is the first.
+far_alternating() {
+	local step=$1 release=$2 ways=(kebao curl rsync) way
+	rm -rf "$W/before" "$W/rsync-before"
+	cp -a "$T/home/reader" "$W/before"
+	mkdir -p "$W/rsync"
+	cp -a "$W/rsync" "$W/rsync-before"
+	for _ in $(seq "$RUNS"); do
+		for way in "${ways[@]}"; do
+			case $way in
+			kebao)
+				rm -rf "$T/home/reader"
+				cp -a "$W/before" "$T/home/reader"
+				by_kebao "far.$step.kebao" far
+				;;
+			curl) by_curl "far.$step.curl" far "$release" ;;
+			rsync)
+				rm -rf "$W/rsync"
+				cp -a "$W/rsync-before" "$W/rsync"
+				far_rsync "far.$step.rsync"
+				;;
+			esac
+		done
+		ways=("${ways[@]:1}" "${ways[0]}")
+	done
+	say "line.far.$step.size" "$(stat -c %s "$W/got")" bytes
+	for way in kebao curl rsync; do
+		summed "line.far.$step.$way" "$W/far.$step.$way.wall"
+	done
+	for way in curl rsync; do
+		say "line.far.$step.speed_vs_$way" \
+			"$(ratio "$(median <"$W/far.$step.$way.wall")" "$(median <"$W/far.$step.kebao.wall")")" ratio
+	done
+}
 far() {
 	line_far || { note "line.far: left out, no /dev/net/tun here"; return; }
 	perl "$HERE/update_corpora.pl" text-edits "$W/corpus"
@@ -150,20 +188,10 @@ far() {
 	rsync --daemon --no-detach --port="$PORT_RSYNC" --address="$NEAR" --config="$W/rsyncd.conf" >"$W/rsyncd.log" 2>&1 &
 	PIDS+=("$!")
 	publish_far eins 1
-	by_kebao far.first.kebao far
-	by_curl far.first.curl far 1
-	far_rsync far.first.rsync
+	far_alternating first 1
 	publish_far zwei 2
 	DEADLINE_SECONDS=600 wait_for "patches" is_patched
-	by_kebao far.update.kebao far
-	by_curl far.update.curl far 2
-	far_rsync far.update.rsync
-	say line.far.size "$(stat -c %s "$W/got")" bytes
-	for step in first update; do
-		for who in kebao curl rsync; do
-			say "line.far.$step.$who" "$(cat "$W/far.$step.$who.wall")" s
-		done
-	done
+	far_alternating update 2
 	disconnect
 }
 
