@@ -27,6 +27,7 @@ struct tree {
 	uint32_t growing;
 	int growing_fd; /* owned; or -1, nothing written in this run */
 	uint64_t hashed_bytes;
+	uint64_t unsynced_bytes; /* of the growing file that the disk was not given */
 	struct digest_stream *hash; /* owned */
 	struct tree_figures figures;
 	/* Of tree_open(). */

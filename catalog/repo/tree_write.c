@@ -12,6 +12,7 @@
 
 #define NEW_MODE 0600 /* until it is sealed */
 #define STEP_BYTES 65536u
+#define BEGIN_SYNC_BYTES (8u << 20)
 
 int
 tree_write_failed(const struct tree *t, uint32_t i, struct err *e)
@@ -113,6 +114,7 @@ tree_write_rest(struct tree *t)
 		digest_finish(t->hash, sum); /* begins anew */
 	t->is_growing = false;
 	t->hashed_bytes = 0;
+	t->unsynced_bytes = 0;
 }
 
 static void
@@ -199,6 +201,20 @@ complete(struct tree *t, struct err *e)
 	return rc;
 }
 
+/*
+ * The disk may begin now with what tree_finish() waits for: on a slow line it has nothing else to
+ * do.  Only a beginning: whether all is there, the sync at the end says.
+ */
+static void
+begin_sync(struct tree *t, size_t len)
+{
+	t->unsynced_bytes += len;
+	if (t->unsynced_bytes < BEGIN_SYNC_BYTES)
+		return;
+	(void)sync_file_range(t->growing_fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	t->unsynced_bytes = 0;
+}
+
 int
 tree_write_part(struct tree *t, const struct tree_part *part, struct err *e)
 {
@@ -208,6 +224,7 @@ tree_write_part(struct tree *t, const struct tree_part *part, struct err *e)
 			return -1;
 		if (file_pwrite_all(t->growing_fd, part->bytes, part->len, part->off, e) == -1)
 			return write_failed_within(t, part->entry, e);
+		begin_sync(t, part->len);
 	}
 	if (part->off == t->hashed_bytes) {
 		digest_add(t->hash, part->bytes, part->len);

@@ -4,10 +4,10 @@
  * that receives stored frames, while the caller's thread unpacks, checks and writes what has come.
  *
  * A near hub (answers within LANES_FAR_MS) is asked for whole ranges over one connection, which is
- * as fast as it gets.  A far one is asked over as many as there is work for, LANES_SHARE_BYTES each:
- * on a long line that loses packets TCP does not find its speed, and each connection has its own.
- * A lane that is free takes half of its share of what is left, at least LANES_LEAST_BYTES and at
- * most LANES_MOST_BYTES, ended with a frame: few waits for an answer at first, and all lanes
+ * as fast as it gets.  A far one is asked over as many as there is work for, LANES_SHARE_BYTES
+ * each: on a long line that loses packets TCP does not find its speed, and each connection has its
+ * own.  A lane that is free takes half of its share of what is left, at least LANES_LEAST_BYTES and
+ * at most LANES_MOST_BYTES, ended with a frame: few waits for an answer at first, and all lanes
  * end at about the same time.  A lane that fails gives back what it has not received; only the
  * first one's failure is everybody's.
  *
