@@ -26,7 +26,7 @@
 
 #define SPOOL_FILE "patch.tmp" /* in the state directory */
 #define BLOCK_BYTES 4096u      /* of a recipient's disk */
-#define WORTH_PER_10 9u        /* a patch has at most so many tenths of what frames cost */
+#define SHORT_BYTES (16u << 20) /* a patch of so many costs a hub's disk next to nothing */
 
 struct patcher {
 	struct patcher_parts parts; /* borrowed */
@@ -139,6 +139,21 @@ check_space(const struct patcher *p, uint64_t need_bytes, struct err *e)
 	return 0;
 }
 
+/*
+ * The longest patch that is worth its place in the store: what it saves is saved by each reader,
+ * but a long one that saves little would have the same content in the store twice.
+ */
+static uint64_t
+longest_bytes(uint64_t frames_bytes)
+{
+	uint64_t tenth_less = frames_bytes - frames_bytes / 10;
+	uint64_t little_less = frames_bytes - frames_bytes / 32;
+
+	if (little_less <= SHORT_BYTES)
+		return little_less;
+	return tenth_less > SHORT_BYTES ? tenth_less : SHORT_BYTES;
+}
+
 /* Make it in the state directory and move it into the store. */
 static int
 make_file(struct patcher *p, const struct ends *ends, struct hint_patch *h, struct err *e)
@@ -147,7 +162,7 @@ make_file(struct patcher *p, const struct ends *ends, struct hint_patch *h, stru
 		.from = ends->from != NULL ? ends->from->index : NULL, .to = ends->to->index,
 		.ends = { h->from, ends->to->index_hash }, .read_frame = read_frame,
 		.ctx = (void *)ends, .level = (int)p->parts.level,
-		.max_bytes = h->frames_bytes * WORTH_PER_10 / 10, .cancel = p->cancel,
+		.max_bytes = longest_bytes(h->frames_bytes), .cancel = p->cancel,
 	};
 	char name[OBJPATH_SIZE];
 	struct patch_made made;
