@@ -258,9 +258,15 @@ state_releases_is_recalled(struct state *s, const char *channel, const struct di
 	    channel, index, is_recalled, e);
 }
 
-/* Run a query of one or two text parameters (the second may be NULL) into an array. */
+/* Parameters of a query as they follow each other; it may have fewer. */
+struct list_of {
+	const char *first, *second; /* NULL: SQL's NULL */
+	int64_t third;
+};
+
+/* Run a query into an array. */
 static int
-list(struct state *s, const char *sql, const char *const params[2], struct state_release **out,
+list(struct state *s, const char *sql, const struct list_of *of, struct state_release **out,
     size_t *n, struct err *e)
 {
 	struct state_query q = STATE_QUERY_INIT;
@@ -272,9 +278,11 @@ list(struct state *s, const char *sql, const char *const params[2], struct state
 	if (state_db_reader_take(s, &db, e) == -1)
 		return -1;
 	if (state_query_open(&q, db, sql, e) == 0) {
-		state_query_text(&q, params[0]);
-		if (sqlite3_bind_parameter_count(q.st) == 2)
-			state_query_text(&q, params[1]);
+		state_query_text(&q, of->first);
+		if (sqlite3_bind_parameter_count(q.st) >= 2)
+			state_query_text(&q, of->second);
+		if (sqlite3_bind_parameter_count(q.st) >= 3)
+			state_query_int(&q, of->third);
 		while ((got = state_query_step(&q, e)) == 1) {
 			rows = state_query_grow(rows, n_rows, sizeof(*rows), e);
 			if (rows == NULL || read_row(&q, &rows[n_rows], e) == -1) {
@@ -299,7 +307,7 @@ int
 state_releases_newest(struct state *s, const char *channel, struct state_release **out,
     size_t *n, struct err *e)
 {
-	const char *const params[2] = { channel, NULL };
+	const struct list_of of = { .first = channel };
 
 	return list(s,
 	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases AS r"
@@ -307,17 +315,32 @@ state_releases_newest(struct state *s, const char *channel, struct state_release
 	    " (SELECT max(number) FROM releases AS o WHERE o.channel = r.channel AND"
 	    " o.course = r.course AND o.is_live = 1)"
 	    " ORDER BY channel, course",
-	    params, out, n, e);
+	    &of, out, n, e);
+}
+
+int
+state_releases_page(struct state *s, const char *channel, const char *after, size_t most,
+    struct state_release **out, size_t *n, struct err *e)
+{
+	const struct list_of of = { .first = channel, .second = after, .third = (int64_t)most };
+
+	return list(s,
+	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases AS r"
+	    " WHERE channel = ?1 AND course > ?2 AND is_live = 1 AND number ="
+	    " (SELECT max(number) FROM releases AS o WHERE o.channel = r.channel AND"
+	    " o.course = r.course AND o.is_live = 1)"
+	    " ORDER BY course LIMIT ?3",
+	    &of, out, n, e);
 }
 
 int
 state_releases_list(struct state *s, const char *channel, const char *course,
     struct state_release **out, size_t *n, struct err *e)
 {
-	const char *const params[2] = { channel, course };
+	const struct list_of of = { .first = channel, .second = course };
 
 	return list(s,
 	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases"
 	    " WHERE channel = ? AND course = ? ORDER BY number",
-	    params, out, n, e);
+	    &of, out, n, e);
 }

@@ -74,6 +74,10 @@ int state_releases_is_recalled(struct state *s, const char *channel, const struc
 int state_releases_newest(struct state *s, const char *channel, struct state_release **out,
     size_t *n, struct err *e);
 
+/* The same of the channel's courses behind this one ("": of all), by id, so many at most. */
+int state_releases_page(struct state *s, const char *channel, const char *after, size_t most,
+    struct state_release **out, size_t *n, struct err *e);
+
 /* All releases of a course, by number; free() the array. */
 int state_releases_list(struct state *s, const char *channel, const char *course,
     struct state_release **out, size_t *n, struct err *e);

@@ -49,6 +49,8 @@ int serve_hub(struct exchange *x, struct err *e);
 int serve_trust(struct exchange *x, struct err *e);
 int serve_whoami(struct exchange *x, struct err *e);
 int serve_channels(struct exchange *x, struct err *e);
+
+/* serve_catalogue.c: the newest releases one may see, in pages */
 int serve_catalogue(struct exchange *x, struct err *e);
 
 /* serve_enrol.c: section 5 */

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The catalogue in pages: each course once, in order, whatever the size of a page, and never one that somebody
+# may not see.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/wire.sh"
+
+world
+wire_ca
+wire_enrol member sichuan || bail "no member"
+channel beijing.open beijing public bj >>"$T/world.log" 2>&1 || bail "no channel"
+for name in alpha beta gamma; do
+	course "$T/$name" "$name" 第一版
+	publish bj beijing.ip "$T/$name" >>"$T/world.log" 2>&1 || bail "not published"
+done
+echo more >"$T/beta/more.txt"
+publish bj beijing.ip "$T/beta" --label 第二版 >>"$T/world.log" 2>&1 || bail "not published"
+for name in alpha omega; do
+	course "$T/$name" "$name" 第一版
+	publish bj beijing.open "$T/$name" >>"$T/world.log" 2>&1 || bail "not published"
+done
+ALL="beijing.ip/alpha/1 beijing.ip/beta/2 beijing.ip/gamma/1 beijing.open/alpha/1 beijing.open/omega/1"
+
+# walk WHO LIMIT: the courses of all pages, one after another; $n_pages.
+walk() {
+	local after='' page
+	walked=() n_pages=0
+	while :; do
+		page=$(as "$1" "$URL/api/v1/catalogue?limit=$2${after:+&after=$after}")
+		n_pages=$((n_pages + 1))
+		mapfile -t -O "${#walked[@]}" walked < <(jq -r '.courses[] | "\(.channel)/\(.course)/\(.release)"' <<<"$page")
+		after=$(jq -r '.next // ""' <<<"$page")
+		if [ -z "$after" ] || [ "$n_pages" = 20 ]; then
+			return
+		fi
+	done
+}
+for limit in 1 2 3 4 5 1000; do
+	walk member "$limit"
+	is "${walked[*]}" "$ALL" "pages of $limit: each course once, its newest release, in order"
+	is "$n_pages" $(((5 + limit - 1) / limit)) "and no empty page"
+done
+is "$(as member "$URL/api/v1/catalogue" | jq -c '[(.courses | length), .next]')" '[5,null]' "without a limit: all of so few"
+walk nobody 1
+is "${walked[*]}" "beijing.open/alpha/1 beijing.open/omega/1" "anonymous: the open ones, page by page"
+is "$(as nobody "$URL/api/v1/catalogue?after=beijing.ip/alpha" | jq -r '.courses[0].channel')" beijing.open \
+	"an anonymous after= in a hidden channel shows nothing of it"
+is "$(as member "$URL/api/v1/catalogue?after=beijing.ip/b" | jq -r '.courses[0].course')" beta \
+	"after= may be a course that there is not (any more)"
+is "$(as member "$URL/api/v1/catalogue?after=zz/zz")" '{"courses":[]}' "behind the last there is nothing"
+long=$(printf 'x%.0s' {1..60})
+for bad in limit=0 limit=1001 limit= limit=-1 limit=1x limit=99999999999999999999 'limit=1&limit=2' after= after=x \
+	"after=$long/a" "after=a/$long" after=%ff/a; do
+	is "$(status_as member "$URL/api/v1/catalogue?$bad")" 400 "$bad: 400"
+done
+done_testing
