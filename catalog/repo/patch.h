@@ -11,7 +11,7 @@
  * Memory: one group (PATCH_GROUP_BYTES of content, as much of references, its stored bytes),
  * what the recipe has of others (PATCH_RECIPE_BYTES), one frame, and about 80 bytes per entry and
  * 60 per frame of the release, whatever the patch claims.  A patch that lies costs the time to
- * read it.
+ * read it, and of the base sixteen times what it says to bring.
  */
 #ifndef KEBAO_CATALOG_REPO_PATCH_H
 #define KEBAO_CATALOG_REPO_PATCH_H

@@ -20,6 +20,8 @@
 #define PATCH_COPIES 65536u  /* of one group */
 #define PATCH_WIDTH 256u     /* bytes in a row of a rest that stands in the recipe */
 #define PATCH_PIECES (1u << 20) /* extents and copies of all groups together: 16 MiB of each */
+/* Prefixes of all groups together: so many times their content, and one more group of them. */
+#define PATCH_PREFIX_TIMES 16u
 
 /* Where the content of a file of the new release comes from. */
 enum patch_how {

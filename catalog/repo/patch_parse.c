@@ -79,6 +79,7 @@ struct parser {
 	uint32_t done;     /* entries so far */
 	uint32_t cursor;   /* in the entries of the base */
 	uint32_t expected; /* see struct writer */
+	uint64_t prefix_bytes, prefix_most; /* of all groups: so far, and that they may have */
 	char path[LIMIT_PATH_BYTES + 2];
 };
 
@@ -399,7 +400,8 @@ take_extents(struct parser *p, struct patch_group *g, uint64_t base_bytes, uint6
 		g->base_len += (uint32_t)len;
 		*at = (uint64_t)off + len;
 	}
-	return 0;
+	p->prefix_bytes += g->base_len;
+	return p->prefix_bytes <= p->prefix_most ? 0 : bad(e, "refers to too many bytes");
 }
 
 static int
@@ -497,6 +499,7 @@ take_groups(struct parser *p, uint32_t n, uint64_t groups_len, struct err *e)
 
 	if (need_of_frames(p->r, &need, e) == -1)
 		return -1;
+	p->prefix_most = PATCH_GROUP_BYTES + PATCH_PREFIX_TIMES * need;
 	room.extents = calloc(PATCH_EXTENTS, sizeof(*room.extents));
 	room.copies = calloc(PATCH_COPIES, sizeof(*room.copies));
 	if (room.extents == NULL || room.copies == NULL)

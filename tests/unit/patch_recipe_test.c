@@ -233,6 +233,61 @@ copies_that_cannot_be_are_refused(void **state)
 	story_close(&s);
 }
 
+/* Groups of a byte each, all of whose prefixes are as long as may be: hours of reading in a KB. */
+static void
+prefixes_without_end_are_refused(void **state)
+{
+	enum { GROUPS = 4 };
+	struct buf b = BUF_INIT;
+	struct patch_recipe r;
+	struct err e = { 0 };
+	struct story s;
+	uint64_t base, n;
+
+	(void)state;
+	story_open(&s);
+	story_put_small(&s);
+	story_index(&s, false);
+	base = index_file_bytes(s.from.index);
+	n = PATCH_GROUP_BYTES / base;
+	assert_true(n > 0 && n <= PATCH_EXTENTS);
+	for (unsigned groups = 1; groups <= GROUPS; groups += GROUPS - 1) {
+		buf_truncate(&b, 0);
+		number(&b, 1); /* entries, frames, groups */
+		number(&b, 1);
+		number(&b, groups);
+		number(&b, 4 | 1 << 3); /* ADD, a file */
+		number(&b, 0);
+		number(&b, 1);
+		OK(buf_add(&b, "f", 1, NULL));
+		number(&b, groups);
+		number(&b, 2 | 2048 << 2);
+		for (unsigned i = 0; i < groups; i++) {
+			number(&b, 1); /* of content, nothing stored */
+			number(&b, 0);
+			number(&b, n);
+			for (uint64_t k = 0; k < n; k++) {
+				number(&b, i + k == 0 ? 0 : base * 2 - 1); /* back to the first */
+				number(&b, base);
+			}
+			number(&b, 0); /* copies, width */
+			number(&b, 1);
+		}
+		OK(buf_add(&b, "abcd", groups, NULL));
+		if (groups == 1) {
+			OK(patch_recipe_parse(buf_data(&b), buf_len(&b), 0, s.from.index, &r, &e));
+			patch_recipe_clear(&r);
+			continue;
+		}
+		assert_int_equal(patch_recipe_parse(buf_data(&b), buf_len(&b), 0, s.from.index,
+		    &r, &e), -1);
+		assert_int_equal(e.class, ERR_BAD_INPUT);
+		assert_non_null(strstr(e.text, "too many bytes"));
+	}
+	buf_clear(&b);
+	story_close(&s);
+}
+
 /* Whatever copies are found, they and the rest are the content. */
 static void
 copies_and_the_rest_are_the_content(void **state)
@@ -325,6 +380,7 @@ main(void)
 		cmocka_unit_test(a_bomb_is_refused_before_it_goes_off),
 		cmocka_unit_test(recipes_that_cannot_be_are_refused),
 		cmocka_unit_test(copies_that_cannot_be_are_refused),
+		cmocka_unit_test(prefixes_without_end_are_refused),
 		cmocka_unit_test(copies_and_the_rest_are_the_content),
 		cmocka_unit_test(columns_become_rows_again),
 		cmocka_unit_test(a_recipe_survives_its_encoding),
