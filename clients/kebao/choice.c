@@ -9,6 +9,21 @@ left_of(const struct choice_input *in, const struct hint_patch *p)
 	return have < p->patch_len ? p->patch_len - have : 0;
 }
 
+static uint64_t
+lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A patch lies beside the release until that is there. */
+static bool
+fits(const struct choice_input *in, const struct hint_patch *p, uint64_t left)
+{
+	uint64_t new_bytes = lesser(p->new_bytes, in->most_new_bytes);
+
+	return left <= in->room_bytes && new_bytes <= in->room_bytes - left;
+}
+
 /* What the hint says about whoever holds this; number is n_held for nothing. */
 static void
 consider(const struct choice_input *in, const struct digest *from, size_t number,
@@ -23,14 +38,18 @@ consider(const struct choice_input *in, const struct digest *from, size_t number
 		out->frames_bytes = p.frames_bytes;
 	if (number == 0) {
 		out->has_room = true;
-		out->new_bytes = p.new_bytes;
-		out->gone_bytes = p.gone_bytes;
+		out->new_bytes = lesser(p.new_bytes, in->most_new_bytes);
+		out->gone_bytes = lesser(p.gone_bytes, in->most_gone_bytes);
 	}
 	if (p.patch_len == 0 || p.patch_len > in->most_bytes)
 		return;
 	left = left_of(in, &p);
 	if (left >= out->patch_bytes)
 		return;
+	if (!fits(in, &p, left)) {
+		out->way = CHOICE_NO_ROOM;
+		return;
+	}
 	out->patch_bytes = left;
 	out->patch = p;
 	out->held = number;

@@ -24,6 +24,9 @@ struct choice_input {
 	uint64_t frames_bytes;
 	uint64_t least_bytes; /* frames cost so much in any case: the index, where it is not here */
 	uint64_t most_bytes; /* a patch that is longer than this is nonsense */
+	/* No release takes or gives back more of the disk, whatever the hint says. */
+	uint64_t most_new_bytes, most_gone_bytes;
+	uint64_t room_bytes; /* of the disk, for the patch and what the release takes */
 	/* Bytes of the patch that are here already; may be NULL. */
 	uint64_t (*have)(void *ctx, const struct digest *patch);
 	void *ctx;
@@ -32,6 +35,7 @@ struct choice_input {
 enum choice_way {
 	CHOICE_FRAMES,  /* the hint names no patch for what one holds */
 	CHOICE_CHEAPER, /* frames: it names one, and they cost less */
+	CHOICE_NO_ROOM, /* frames: it names one that does not fit on the disk beside the release */
 	CHOICE_PATCH,
 };
 
@@ -43,7 +47,8 @@ struct choice {
 	uint64_t frames_bytes;   /* at least; UINT64_MAX where nobody knows */
 	/*
 	 * What the hint says the disk has to take and gets back when the best release one holds (or
-	 * nothing, where one holds nothing) becomes this one.
+	 * nothing, where one holds nothing) becomes this one: without the patch, and no more than
+	 * can be.
 	 */
 	bool has_room;
 	uint64_t new_bytes, gone_bytes;

@@ -91,6 +91,9 @@ say_way(void *ctx, const struct update_way *way)
 	case CHOICE_CHEAPER:
 		CLI_NOTE(cli, MSG_WAY_CHEAPER, name->channel, name->course, frames.s, patch.s);
 		break;
+	case CHOICE_NO_ROOM:
+		CLI_NOTE(cli, MSG_WAY_NO_ROOM, name->channel, name->course);
+		break;
 	case CHOICE_PATCH:
 		if (way->from == 0)
 			CLI_NOTE(cli, MSG_WAY_PATCH_NOTHING, name->channel, name->course, patch.s,

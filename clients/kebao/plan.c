@@ -17,6 +17,7 @@ add_course(const struct plan_want *want, const struct catalogue_offer *offer, st
 	const struct update u = {
 		.home = want->home, .transfer = want->transfer, .catalogue = want->catalogue,
 		.library = want->library, .offer = offer, .keeps_old = want->keeps_old,
+		.reserve_bytes = want->settings->reserve_bytes,
 	};
 	struct plan_course *c = &p->courses[p->n_courses];
 

@@ -293,16 +293,17 @@ out:
 static int
 cost_of_new(struct update_work *w, const struct hint *hint, struct update_cost *out)
 {
-	struct choice c;
+	struct choice c = { .way = CHOICE_FRAMES };
 
 	out->fetch_bytes = out->full_bytes =
 	    hint != NULL ? download_stored_bytes(hint) : w->record->file_bytes;
-	if (hint != NULL) {
+	if (hint != NULL)
 		update_choose(w, out->full_bytes, &c);
-		if (c.way == CHOICE_PATCH)
-			out->fetch_bytes = c.patch_bytes;
-	}
 	out->need_bytes = space_guess_bytes(w->record->file_bytes, w->record->n_files);
+	if (c.way == CHOICE_PATCH) {
+		out->fetch_bytes = c.patch_bytes;
+		out->need_bytes += c.patch_bytes;
+	}
 	return 0;
 }
 
@@ -332,15 +333,18 @@ cost_less_staged(const struct update *u, struct update_cost *out)
 static void
 take_choice(const struct update_work *w, const struct choice *c, struct update_cost *out)
 {
+	uint64_t most_bytes = out->full_bytes + w->record->index.len;
 	bool is_patch = c->way == CHOICE_PATCH;
 
 	out->fetch_bytes = is_patch ? c->patch_bytes : c->frames_bytes;
+	if (out->fetch_bytes > most_bytes)
+		out->fetch_bytes = most_bytes; /* whatever the hint says */
 	out->need_bytes = space_guess_bytes(w->record->file_bytes, w->record->n_files);
 	if (c->has_room) {
 		out->need_bytes = c->new_bytes;
 		out->freed_bytes = w->u->keeps_old ? 0 : c->gone_bytes;
 	}
-	out->need_bytes += is_patch ? c->patch.patch_len : 0;
+	out->need_bytes += is_patch ? c->patch_bytes : 0;
 }
 
 /* Exactly the ranges that a fetch would ask for, if the held files are as they were. */

@@ -2,8 +2,10 @@
 /* An update by patch, where that is cheapest: update_own.h. */
 #include <stdlib.h>
 
+#include "catalog/base/file.h"
 #include "clients/kebao/download.h"
 #include "clients/kebao/release.h"
+#include "clients/kebao/space.h"
 #include "clients/kebao/update_own.h"
 
 static uint64_t
@@ -36,6 +38,21 @@ look_at_hint(struct update_work *w, struct err *e)
 	return -1;
 }
 
+/* Of the disk, for this release: what is free above the reserve, and what is staged of it. */
+static uint64_t
+room_bytes(const struct update *u)
+{
+	int dirfd = home_dirfd(u->home);
+	char path[LIBRARY_PATH_SIZE];
+	uint64_t room;
+
+	if (file_free_bytes(dirfd, &room, NULL) == -1)
+		return UINT64_MAX; /* whoever writes will see */
+	library_path(path, LIBRARY_WORK, &u->offer->name);
+	return (room > u->reserve_bytes ? room - u->reserve_bytes : 0) +
+	    space_used_bytes(dirfd, path);
+}
+
 /* Of the releases held here those that are whole: a patch reads any part of them. */
 void
 update_choose(struct update_work *w, uint64_t frames_bytes, struct choice *out)
@@ -43,7 +60,13 @@ update_choose(struct update_work *w, uint64_t frames_bytes, struct choice *out)
 	const struct digest *held[UPDATE_OLDS];
 	struct choice_input in = { .hint = w->hint, .held = held, .frames_bytes = frames_bytes,
 		.least_bytes = w->index == NULL ? w->record->index.len : 0,
-		.most_bytes = w->record->tar.len, .have = have_of_patch, .ctx = w };
+		.most_bytes = w->record->tar.len, .room_bytes = room_bytes(w->u),
+		.most_new_bytes = space_guess_bytes(w->record->file_bytes, w->record->n_files),
+		.have = have_of_patch, .ctx = w };
+
+	if (w->n_olds > 0)
+		in.most_gone_bytes = space_guess_bytes(index_file_bytes(w->old_index[0]),
+		    index_n_entries(w->old_index[0]));
 
 	while (in.n_held < w->n_olds && !w->olds[in.n_held].is_doubted &&
 	    !w->olds[in.n_held].is_unproven) {

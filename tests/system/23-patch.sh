@@ -121,6 +121,19 @@ falls_back sc4 "a bomb"
 cat "$T/patch.good" >"$patch"
 hint_length 100000
 falls_back sc5 "a hint with a wrong length"
+# Figures of the disk and of frames that cannot be: nobody makes room for them, and a plan can be said.
+perl -e '
+	local $/; open my $f, "<", $ARGV[0] or die; my $h = <$f>;
+	my $at = index($h, "PTCH"); die if $at < 0;
+	for my $i (0 .. unpack("V", substr($h, $at + 4, 4)) / 96 - 1) {
+		substr($h, $at + 8 + 96 * $i + 72, 24) = pack "Q<3", ~0 - 1, 1 << 52, 1 << 52;
+	}
+	print $h' "$T/hint.good" >"$T/hint.bad" && cat "$T/hint.bad" >"$hint"
+run kb sc6 check --json
+is "$status" 10 "a hint with figures that cannot be: check goes on"
+size=$(du -sb --apparent-size "$T/course" | cut -f 1)
+is "$(printf '%s' "$out" | jq ".need_bytes < $size + 201 * 4096 and .freed_bytes < $size + 202 * 4096 and .fits")" true \
+	"and takes no more for true than can be" || diag "$out"
 cat "$T/hint.good" >"$hint"
 rm "$patch"
 falls_back sc6 "a patch that is gone"

@@ -110,6 +110,40 @@ else
 	exits 0 "who has it all" kb sc verify
 fi
 
+# --- room for the files, but not for a patch beside them -------------------------------------------
+if [ -n "$is_small" ]; then
+	hub_stop
+	hub_conf
+	hub_start || bail "no hub with patches"
+	course "$T/prose" prose one
+	perl -e '
+		srand(5);
+		my @lines = map { join " ", map { int rand 1e6 } 1 .. 12 } 1 .. 6000;
+		for my $i (1 .. 80) {
+			open my $f, ">", "$ARGV[0]/lesson-$i.txt" or die;
+			print $f map { "$lines[int rand @lines]\n" } 1 .. 1500;
+		}' "$T/prose"
+	chmod -R a+rX "$T/prose"
+	exits 0 "a course that is shorter as a patch" publish bj beijing.ip "$T/prose"
+	is_made() { grep -q '"event":"patch-made".*"course":"prose","release":1,"from":0' "$T/hub.log"; }
+	wait_for "the patch from nothing" is_made || bail "no patch"
+	kb sc config reserve 0 >/dev/null || bail "no reserve"
+	run kb sc fetch prose --dry-run --json
+	fetch=$(jq .fetch_bytes <<<"$out") need=$(jq .need_bytes <<<"$out")
+	size=$(cat "$T/prose"/* | wc -c)
+	[ "$need" -ge $((size + fetch)) ]
+	ok $? "the plan counts the files and the patch" || diag "$out"
+	free=$(df --output=avail -B1 "$T/home/sc" | tail -n 1)
+	kb sc config reserve $((free - need + fetch / 2)) >/dev/null || bail "no reserve"
+	run kb sc fetch prose --dry-run --json
+	is "$(jq .fits <<<"$out") $(("$(jq .fetch_bytes <<<"$out")" > fetch))" "true 1" \
+		"where both do not fit, it is for frames" || diag "$out"
+	exits 0 "which are fetched" kb sc fetch prose -v --lang en
+	like "$err" 'frames from packs: a patch does not fit on the disk' "and with -v it says why"
+	diff -r "$T/prose" "$(library sc)/beijing.ip/prose/1" >"$T/diff.out"
+	ok $? "the release is whole"
+fi
+
 # --- reserve and quota, on any disk ---------------------------------------------------------------
 hub_stop
 conf && sed -i 's/^free_space_reserve.*/free_space_reserve = 1000T/' "$CONF"

@@ -18,6 +18,10 @@ static const struct hint_patch patches[] = {
 	{ { { 0 } }, { { 10 } }, 60000, 90000, 100000, 0 },
 };
 
+/* Figures that hinder nothing. */
+#define PLENTY .most_new_bytes = UINT64_MAX, .most_gone_bytes = UINT64_MAX, \
+	.room_bytes = UINT64_MAX
+
 static struct hint *
 make_hint(void)
 {
@@ -47,7 +51,7 @@ choose(const struct digest *const *held, size_t n, uint64_t frames_bytes)
 {
 	struct hint *h = make_hint();
 	struct choice_input in = { .hint = h, .held = held, .n_held = n,
-		.frames_bytes = frames_bytes, .most_bytes = 1 << 20 };
+		.frames_bytes = frames_bytes, .most_bytes = 1 << 20, PLENTY };
 	struct choice c;
 
 	choice_make(&in, &c);
@@ -77,7 +81,7 @@ what_was_received_is_not_counted(void **state)
 	const struct digest *held[] = { &one, &two };
 	struct hint *h = make_hint();
 	struct choice_input in = { .hint = h, .held = held, .n_held = 2,
-		.frames_bytes = UINT64_MAX, .most_bytes = 1 << 20, .have = have,
+		.frames_bytes = UINT64_MAX, .most_bytes = 1 << 20, PLENTY, .have = have,
 		.ctx = (void *)&to_one };
 	struct choice c;
 
@@ -148,7 +152,7 @@ all_of_it_may_be_shorter_than_the_index(void **state)
 	const struct digest *unknown[] = { &other }, *known[] = { &three };
 	struct hint *h = make_hint();
 	struct choice_input in = { .hint = h, .held = unknown, .n_held = 1,
-		.frames_bytes = UINT64_MAX, .least_bytes = 60001, .most_bytes = 1 << 20 };
+		.frames_bytes = UINT64_MAX, .least_bytes = 60001, .most_bytes = 1 << 20, PLENTY };
 	struct choice c;
 
 	(void)state;
@@ -176,12 +180,66 @@ a_patch_of_senseless_length_is_passed_over(void **state)
 	const struct digest *held[] = { &one };
 	struct hint *h = make_hint();
 	struct choice_input in = { .hint = h, .held = held, .n_held = 1,
-		.frames_bytes = UINT64_MAX, .most_bytes = 499 };
+		.frames_bytes = UINT64_MAX, .most_bytes = 499, PLENTY };
 	struct choice c;
 
 	(void)state;
 	choice_make(&in, &c);
 	assert_int_equal(c.way, CHOICE_FRAMES);
+	hint_free(h);
+}
+
+/* The patch and what it is unpacked to are on the disk at the same time. */
+static void
+a_patch_that_does_not_fit_on_the_disk_is_passed_over(void **state)
+{
+	const struct digest *held[] = { &one, &two };
+	struct hint *h = make_hint();
+	struct choice_input in = { .hint = h, .held = held, .n_held = 1,
+		.frames_bytes = UINT64_MAX, .most_bytes = 1 << 20, PLENTY };
+	struct choice c;
+
+	(void)state;
+	in.room_bytes = 4096 + 500;
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_PATCH);
+	in.room_bytes--;
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_NO_ROOM);
+	assert_int_equal(c.frames_bytes, 9000);
+	assert_true(c.has_room && c.new_bytes == 4096);
+	in.have = have; /* half of it is there already */
+	in.ctx = (void *)&to_one;
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_PATCH);
+	in.have = NULL;
+	in.n_held = 2; /* the shorter one needs more of the disk */
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_NO_ROOM);
+	in.room_bytes = 12288 + 300;
+	choice_make(&in, &c);
+	assert_true(digest_equal(&c.patch.patch, &to_two));
+	hint_free(h);
+}
+
+/* Releases would be removed to make room for what nobody needs. */
+static void
+figures_of_the_disk_that_cannot_be_are_not_believed(void **state)
+{
+	const struct digest *held[] = { &one };
+	struct hint *h = make_hint();
+	struct choice_input in = { .hint = h, .held = held, .n_held = 1,
+		.frames_bytes = UINT64_MAX, .most_bytes = 1 << 20, PLENTY };
+	struct choice c;
+
+	(void)state;
+	in.most_new_bytes = 4000;
+	in.most_gone_bytes = 8000;
+	in.room_bytes = 4500; /* and no patch is passed over for them */
+	choice_make(&in, &c);
+	assert_int_equal(c.way, CHOICE_PATCH);
+	assert_int_equal(c.new_bytes, 4000);
+	assert_int_equal(c.gone_bytes, 8000);
 	hint_free(h);
 }
 
@@ -197,6 +255,8 @@ main(void)
 		cmocka_unit_test(who_holds_an_unknown_release_asks_for_figures_first),
 		cmocka_unit_test(all_of_it_may_be_shorter_than_the_index),
 		cmocka_unit_test(a_patch_of_senseless_length_is_passed_over),
+		cmocka_unit_test(a_patch_that_does_not_fit_on_the_disk_is_passed_over),
+		cmocka_unit_test(figures_of_the_disk_that_cannot_be_are_not_believed),
 	};
 
 	return cmocka_run_group_tests_name("choice", tests, NULL, NULL);
