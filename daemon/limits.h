@@ -8,7 +8,8 @@
 #define LIMIT_SMALL_HEAD_BYTES 2048u     /* room at first: most heads fit */
 #define LIMIT_HEADERS 64u                /* headers of one request: browsers send about 20 */
 #define LIMIT_TARGET_BYTES 4096u         /* path of 1,024 bytes, percent-encoded, fits */
-#define LIMIT_BODY_PIECE_BYTES (256u << 10) /* one call of a sink: one block */
+#define LIMIT_BODY_PIECE_BYTES (64u << 10) /* one call of a sink; many may wait for the disk */
+#define LIMIT_BODY_REST_BYTES (4u << 10) /* less than this of an upload waits for more in memory */
 #define LIMIT_REPLY_HEADERS_BYTES 8192u  /* headers a route may add */
 
 /* One connection. */

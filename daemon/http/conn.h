@@ -123,6 +123,8 @@ struct conn_request {
 	size_t in_off;         /* of them consumed: head, then body */
 	char *in;              /* small or large */
 	char *large;           /* owned: LIMIT_HEAD_BYTES, for a head that needs it; or NULL */
+	uint8_t *rest;         /* owned: of an upload, while it waits without a piece; or NULL */
+	size_t rest_len;
 	char small[LIMIT_SMALL_HEAD_BYTES];
 };
 

@@ -31,6 +31,7 @@ take_request(struct conn *c)
 	rq->in_len = rq->in_off = 0;
 	rq->in = rq->small;
 	rq->large = NULL;
+	rq->rest = NULL;
 	rq->x.reply = &rq->reply;
 	rq->x.hold = &rq->hold;
 	rq->x.head = &rq->head;
@@ -66,6 +67,7 @@ request_drop(struct conn *c)
 	if (c->rq == NULL)
 		return;
 	free(c->rq->large);
+	free(c->rq->rest);
 	buf_clear(&c->rq->x.body);
 	answer_clear(&c->rq->reply);
 	route_match_clear(&c->rq->hold.match);
@@ -311,18 +313,53 @@ read_to_memory(struct conn *c)
 	return r;
 }
 
+/* A block, and in it what has waited without one. */
+static int
+take_piece(struct conn *c)
+{
+	struct conn_request *rq = c->rq;
+
+	if (c->piece != NULL)
+		return 0;
+	c->piece = slab_take(&c->env->slab);
+	c->piece_off = c->piece_len = 0;
+	if (c->piece == NULL)
+		return -1;
+	if (rq->rest != NULL) {
+		memcpy(c->piece, rq->rest, rq->rest_len);
+		c->piece_len = rq->rest_len;
+		free(rq->rest);
+		rq->rest = NULL;
+	}
+	return 0;
+}
+
+/* The block goes to who has bytes for it. */
+static int
+leave_piece(struct conn *c)
+{
+	struct conn_request *rq = c->rq;
+
+	if (c->piece != NULL && c->piece_len > 0) {
+		rq->rest = malloc(c->piece_len);
+		if (rq->rest == NULL)
+			return -1;
+		memcpy(rq->rest, c->piece, c->piece_len);
+		rq->rest_len = c->piece_len;
+	}
+	conn_drop_piece(c);
+	return 0;
+}
+
 static enum duct_result
 read_to_piece(struct conn *c)
 {
-	size_t room = LIMIT_BODY_PIECE_BYTES - c->piece_len, n = 0;
+	size_t room, n = 0;
 	enum duct_result r;
 
-	if (c->piece == NULL) {
-		c->piece = slab_take(&c->env->slab);
-		c->piece_off = c->piece_len = 0;
-		if (c->piece == NULL)
-			return DUCT_BROKEN;
-	}
+	if (take_piece(c) == -1)
+		return DUCT_BROKEN;
+	room = LIMIT_BODY_PIECE_BYTES - c->piece_len;
 	if (room > c->body_left)
 		room = (size_t)c->body_left;
 	r = read_some(c, c->piece + c->piece_len, room, &n);
@@ -348,6 +385,15 @@ invite_body(struct conn *c)
 	    n == sizeof(text) - 1 ? 0 : -1;
 }
 
+/* Nothing more has come: a good deal is written down now, and who waits holds no block. */
+static enum step
+wait_for_body(struct conn *c, short events)
+{
+	if (c->piece_len >= LIMIT_BODY_REST_BYTES)
+		return conn_call(c, CALL_SINK);
+	return leave_piece(c) == -1 ? conn_fail(c, "out of memory") : conn_wait(c, events);
+}
+
 enum step
 request_read_body(struct conn *c)
 {
@@ -362,9 +408,9 @@ request_read_body(struct conn *c)
 		case DUCT_OK:
 			break;
 		case DUCT_READ:
-			return conn_wait(c, EV_READ);
+			return wait_for_body(c, EV_READ);
 		case DUCT_WRITE:
-			return conn_wait(c, EV_READ | EV_WRITE);
+			return wait_for_body(c, EV_READ | EV_WRITE);
 		case DUCT_CLOSED:
 			return conn_fail(c, "ended within a body");
 		case DUCT_BROKEN:
@@ -385,11 +431,17 @@ check_call(struct exchange *x, int rc, struct err *e)
 static void
 run_sink(struct conn *c)
 {
-	struct exchange *x = &c->rq->x;
+	struct conn_request *rq = c->rq;
+	struct exchange *x = &rq->x;
+	const uint8_t *bytes = rq->rest != NULL ? rq->rest : c->piece;
+	size_t len = rq->rest != NULL ? rq->rest_len : c->piece_len;
 	struct err e = { 0 };
 
-	check_call(x, x->route->sink(x, c->piece, c->piece_len, &e), &e);
+	if (len > 0)
+		check_call(x, x->route->sink(x, bytes, len, &e), &e);
 	c->piece_len = 0;
+	free(rq->rest);
+	rq->rest = NULL;
 }
 
 static void
@@ -415,7 +467,7 @@ request_run(struct conn *c)
 		if (x->route->begin != NULL)
 			check_call(x, x->route->begin(x, &e), &e);
 	}
-	if ((c->calls & CALL_SINK) && !reply_is_made(x) && c->piece_len > 0)
+	if ((c->calls & CALL_SINK) && !reply_is_made(x))
 		run_sink(c);
 	if ((c->calls & CALL_HANDLER) && !reply_is_made(x))
 		run_handler(x);
@@ -506,6 +558,8 @@ request_end(struct conn *c, bool is_whole)
 		return;
 	}
 	/* The next request has begun to come: start anew with its bytes. */
+	free(rq->rest);
+	rq->rest = NULL;
 	buf_clear(&rq->x.body);
 	answer_clear(&rq->reply);
 	route_match_clear(&rq->hold.match);

@@ -2,17 +2,18 @@
 /*
  * One bad client against a hub on the loopback, and beside it a good one:
  *
- *	flood PORT PID MODE N MILLISECONDS PATH
+ *	flood PORT PID MODE N MILLISECONDS PATH [CERTIFICATE KEY]
  *	flood --list
  *
  * The bad one has N connections from 127.0.0.3 and does with them what MODE says; PATH is a large
- * object that anybody may have.  The good one comes from 127.0.0.2, makes a new connection for each
- * request and measures how long that takes.  PID is the hub's, whose anonymous memory is watched.
- * Printed is one line of names and numbers: memory before, at its highest and
- * after (KiB), good requests that were answered and that were not, their latencies
+ * object that anybody may have, or "@FILE", a path in each line, which connections take in turn.
+ * A bad client with a certificate is one of the hub's own.  The good one comes from 127.0.0.2,
+ * makes a new connection for each request and measures how long that takes.  PID is the hub's,
+ * whose anonymous memory is watched.  Printed is one line of names and numbers: memory before, at
+ * its highest and after (KiB), good requests that were answered and that were not, their latencies
  * (ms: median and highest), what the bad client did: connections made, refused, cut by the hub.
- * --list prints the modes, each with an N: as many as one address may have, few where connections
- * are brief.
+ * --list prints the modes that need no certificate, each with an N: as many as one address may
+ * have, few where connections are brief.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -41,6 +42,7 @@ struct mode {
 	bool is_brief;       /* ends as soon as the first is sent, and comes again */
 	bool is_reset;       /* ends with a reset */
 	bool renews_keys;    /* asks for new keys of TLS all the time */
+	bool is_own;         /* needs a certificate */
 	bool is_patient;     /* a turn every 10 ms; else as fast as it can */
 };
 
@@ -82,6 +84,14 @@ static const struct mode modes[] = {
 	{ .name = "single-bytes", .first = "", .then = HEAD "Range: bytes=7-7\r\n\r\n",
 	    .at_once = 16384, .reads = 65536 },
 	{ .name = "new-keys", .first = "", .then = "", .renews_keys = true },
+	{ .name = "slow-upload", .first = "PATCH %s HTTP/1.1\r\nHost: localhost\r\n"
+	    "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+	    "Content-Type: application/offset+octet-stream\r\n"
+	    "Content-Length: 4000000\r\n\r\n%300000s", .then = "X", .at_once = 1,
+	    .is_patient = true, .is_own = true },
+	{ .name = "long-body", .first = "PUT %s HTTP/1.1\r\nHost: localhost\r\n"
+	    "Content-Type: application/json\r\nContent-Length: 4900000\r\n\r\n",
+	    .then = " ", .at_once = 16384, .is_patient = true, .is_own = true },
 };
 
 struct peer {
@@ -94,8 +104,8 @@ static unsigned port;
 static long hub_pid;
 static const struct mode *mode;
 static SSL_CTX *ctx;
-static char *first, *then;
-static size_t first_len, then_len;
+static char *firsts[MAX_PEERS], *then; /* a first for each path */
+static size_t first_lens[MAX_PEERS], n_firsts, then_len;
 static struct peer peers[MAX_PEERS];
 static unsigned long n_made, n_refused, n_cut;
 static atomic_bool is_over;
@@ -210,6 +220,8 @@ static void
 begin_peer(struct peer *p)
 {
 	const struct timeval patience = { .tv_sec = 2 };
+	const char *first = firsts[(size_t)(p - peers) % n_firsts];
+	size_t first_len = first_lens[(size_t)(p - peers) % n_firsts];
 
 	p->then_off = 0;
 	p->fd = dial(BAD_ADDRESS, port, mode->reads < 4096 ? 4096 : 0);
@@ -331,7 +343,7 @@ tiny_ranges(void)
 static char *
 fill(const char *format, const char *path, size_t *len)
 {
-	size_t size = strlen(format) + 8 * strlen(path) + 80000;
+	size_t size = strlen(format) + 8 * strlen(path) + 400000;
 	char *text = malloc(size), *ranges = tiny_ranges();
 	const char *at = format;
 
@@ -342,10 +354,13 @@ fill(const char *format, const char *path, size_t *len)
 		if (strncmp(at, "=%s", 3) == 0) {
 			*len += (size_t)snprintf(text + *len, size - *len, "=%s", ranges);
 			at += 3;
-		} else if (strncmp(at, "%16000s", 7) == 0) {
-			memset(text + *len, ' ', 16000);
-			*len += 16000;
-			at += 7;
+		} else if (*at == '%' && at[1] >= '0' && at[1] <= '9') {
+			char *end;
+			size_t n = strtoul(at + 1, &end, 10);
+
+			memset(text + *len, ' ', n);
+			*len += n;
+			at = end + 1;
 		} else if (strncmp(at, "%s", 2) == 0) {
 			*len += (size_t)snprintf(text + *len, size - *len, "%s", path);
 			at += 2;
@@ -392,8 +407,36 @@ static int
 list_modes(void)
 {
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		(void)printf("%s %d\n", modes[i].name, modes[i].is_brief ? N_BRIEF : N_LASTING);
+		if (!modes[i].is_own)
+			(void)printf("%s %d\n", modes[i].name,
+			    modes[i].is_brief ? N_BRIEF : N_LASTING);
 	return 0;
+}
+
+/* What each connection begins with, by PATH. */
+static void
+make_firsts(char *path)
+{
+	char line[300];
+	FILE *f;
+
+	if (mode->says_hello || path[0] != '@') {
+		firsts[0] = mode->says_hello ? client_hello(&first_lens[0]) :
+		    fill(mode->first, path, &first_lens[0]);
+		n_firsts = 1;
+		return;
+	}
+	f = fopen(path + 1, "r");
+	if (f == NULL)
+		die(path + 1);
+	while (n_firsts < MAX_PEERS && fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		firsts[n_firsts] = fill(mode->first, line, &first_lens[n_firsts]);
+		n_firsts++;
+	}
+	(void)fclose(f);
+	if (n_firsts == 0)
+		die(path + 1);
 }
 
 int
@@ -407,8 +450,8 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--list") == 0)
 		return list_modes();
-	if (argc != 7)
-		die("usage: flood PORT PID MODE N MILLISECONDS PATH");
+	if (argc != 7 && argc != 9)
+		die("usage: flood PORT PID MODE N MILLISECONDS PATH [CERTIFICATE KEY]");
 	port = (unsigned)strtoul(argv[1], NULL, 10);
 	hub_pid = strtol(argv[2], NULL, 10);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
@@ -419,9 +462,8 @@ main(int argc, char **argv)
 		die(argv[3]);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		die("signal");
-	ctx = tls_context(NULL, NULL);
-	first = mode->says_hello ? client_hello(&first_len) :
-	    fill(mode->first, argv[6], &first_len);
+	ctx = argc == 9 ? tls_context(argv[7], argv[8]) : tls_context(NULL, NULL);
+	make_firsts(argv[6]);
 	then = fill(mode->then, argv[6], &then_len);
 	good.ctx = tls_context(NULL, NULL);
 	if (!ask_once(&good))
@@ -447,7 +489,8 @@ main(int argc, char **argv)
 		if (!ask_once(&good)) /* by then the hub has seen them go */
 			good.n_failed++;
 	report(&good, before, anonymous_kib());
-	free(first);
+	for (size_t i = 0; i < n_firsts; i++)
+		free(firsts[i]);
 	free(then);
 	SSL_CTX_free(ctx);
 	SSL_CTX_free(good.ctx);

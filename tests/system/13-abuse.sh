@@ -5,6 +5,7 @@
 # the bad one does costs the hub less than 8 MiB, and the good one is always served; how long it waits is
 # printed, not judged: this machine may be busy.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/wire.sh"
 FLOOD=$KEBAO_BIN/tests/abuse/flood
 [ -x "$FLOOD" ] || skip_all "no $FLOOD: make check-programs"
 N=128 # the default of max_connections_per_address
@@ -34,13 +35,13 @@ is_at_rest() {
 	last=$now
 	[ "$n_same" -ge "$LOOKS" ]
 }
-# flood MODE NAME [N]: a fresh hub, so that nothing of the one before is used again.
+# flood MODE NAME [N [PATH CERTIFICATE KEY]]: a fresh hub, so that nothing of the one before is used again.
 flood() {
 	hub_stop
 	hub_start || bail "no hub"
 	last='' n_same=0
 	wait_for "the hub at rest" is_at_rest
-	run timeout 60 "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "/$pack"
+	run timeout 60 "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "${4:-/$pack}" "${@:5}"
 	is "$status" 0 "$2"
 	local -A saw=()
 	local name value
@@ -79,6 +80,20 @@ flood overlapping-ranges "ranges that overlap"
 flood huge-ranges "ranges over the end of numbers"
 flood single-bytes "requests for a byte each"
 flood new-keys "new keys of TLS all the time"
+
+# One of the hub's own, a publisher: as many uploads as there are connections, each of which stops in its middle; and
+# roles as long as they may be, on all connections.
+wire_ca
+wire_enrol pub beijing publisher || bail "no publisher"
+b64() { printf %s "$1" | base64 -w0; }
+for i in $(seq "$N"); do
+	code=$(status_as pub -X POST -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: 4000000" -H "Upload-Metadata: channel $(
+		b64 beijing.ip),kind $(b64 pack),sha256 $(b64 "$(printf '%064x' "$i")")" "$URL/uploads")
+	[ "$code" = 201 ] || bail "no upload $i: $code"
+	header location
+done >"$T/uploads"
+flood slow-upload "uploads that come by the byte" "$N" "@$T/uploads" "$T/pub.crt" "$T/pub.key"
+flood long-body "long roles on all connections" "$N" /api/v1/metadata/beijing.ip "$T/pub.crt" "$T/pub.key"
 
 unlike "$(cat "$T/hub.log")" 'ERROR|out of memory|Sanitizer' "the hub complains of nothing"
 hub_stop
