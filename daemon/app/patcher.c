@@ -141,14 +141,17 @@ check_space(const struct patcher *p, uint64_t need_bytes, struct err *e)
 
 /*
  * The longest patch that is worth its place in the store: what it saves is saved by each reader,
- * but a long one that saves little would have the same content in the store twice.
+ * but a long one that saves little would have the same content in the store twice; from nothing,
+ * that would be each course.
  */
 static uint64_t
-longest_bytes(uint64_t frames_bytes)
+longest_bytes(uint64_t frames_bytes, bool is_from_nothing)
 {
 	uint64_t tenth_less = frames_bytes - frames_bytes / 10;
 	uint64_t little_less = frames_bytes - frames_bytes / 32;
 
+	if (is_from_nothing)
+		return tenth_less;
 	if (little_less <= SHORT_BYTES)
 		return little_less;
 	return tenth_less > SHORT_BYTES ? tenth_less : SHORT_BYTES;
@@ -162,7 +165,8 @@ make_file(struct patcher *p, const struct ends *ends, struct hint_patch *h, stru
 		.from = ends->from != NULL ? ends->from->index : NULL, .to = ends->to->index,
 		.ends = { h->from, ends->to->index_hash }, .read_frame = read_frame,
 		.ctx = (void *)ends, .level = (int)p->parts.level,
-		.max_bytes = longest_bytes(h->frames_bytes), .cancel = p->cancel,
+		.max_bytes = longest_bytes(h->frames_bytes, ends->from == NULL),
+		.cancel = p->cancel,
 	};
 	char name[OBJPATH_SIZE];
 	struct patch_made made;

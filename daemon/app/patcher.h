@@ -2,10 +2,10 @@
 /*
  * Patches for what is newest: one thread at the lowest priority, after the switch.  For the
  * newest release of each course it makes patches from the releases before it that are
- * still live, and from nothing, puts those worth having (a tenth less than frames from packs, a
- * 32nd up to 16 MiB) into the store, and then says so in the hint.  Nothing is kept but the hint
- * itself: what it does not name is made by the next round, so a hub that was killed goes on where
- * it was.
+ * still live, and from nothing, puts those worth having (a tenth less than frames from packs;
+ * from a release a 32nd, up to 16 MiB) into the store, and then says so in the hint.  Nothing is
+ * kept but the hint itself: what it does not name is made by the next round, so a hub that was
+ * killed goes on where it was.
  * Patches that no hint of a newest release names are removed after a day.
  *
  * A round happens at the start, after each publication and every hour.  What fails is logged and

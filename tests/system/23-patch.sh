@@ -189,6 +189,24 @@ like "$err" 'by a patch from nothing' "who has nothing gets a patch, too"
 same neu 3
 ok $? "and all of the release"
 
+# New pictures beside a small change: a patch saves little, but from a release a 32nd is enough, and from nothing it is
+# not.
+course "$T/pictures" pictures 第一版
+mkdir "$T/pictures/text"
+prose "$T/pictures/text" 8
+exits 0 "a course with texts" publish bj beijing.ip "$T/pictures"
+wait_for "the hub's look at it" log_has '"course":"pictures","release":1,"from":0'
+head -c 350000 /dev/urandom >"$T/pictures/new.jpg"
+for lesson in "$T"/pictures/text/*; do echo more >>"$lesson"; done
+exits 0 "with a picture, too" publish bj beijing.ip "$T/pictures"
+wait_for "the hub's look at that" log_has '"course":"pictures","release":2,"from":0'
+read -r made frames < <(sed -n 's/.*"event":"patch-made".*"course":"pictures","release":2,"from":1,"bytes":\([0-9]*\),"frames_bytes":\([0-9]*\).*/\1 \2/p' \
+	"$T/hub.log")
+[ "${made:-0}" -gt $((${frames:-0} * 9 / 10)) ] && [ "${made:-0}" -lt $((${frames:-0} * 31 / 32)) ]
+ok $? "a patch that saves less than a tenth is made (${made:-?} of ${frames:-?} B)"
+log_has '"event":"patch-not-worth-it".*"course":"pictures","release":2,"from":0'
+ok $? "from nothing it is not"
+
 # Files so many and so small that their index is longer than all of them in one patch, and a hub that makes no
 # other: who holds an earlier release takes it, and not the index.
 hub_stop
