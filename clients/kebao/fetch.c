@@ -13,6 +13,7 @@
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/part.h"
 #include "clients/kebao/text.h"
+#include "clients/kebao/ticks.h"
 #include "clients/kebao/update.h"
 
 #define FIRST_PAUSE_S 5u     /* after the quarter of a minute that transfer.c tried */
@@ -421,15 +422,21 @@ pause_s(unsigned n)
 	return s / 2 + (unsigned)((uint64_t)s / 2 * chance / UINT32_MAX);
 }
 
-/* Until the time has come, or the line is ours again; -1 when a signal came. */
+/*
+ * Until the time has come, or the line is ours again; -1 when a signal came.  The clock may be set
+ * back meanwhile and the machine may sleep: a pause is over by either clock.
+ */
 static int
 wait_until(struct fetch *f, enum status why, int64_t until)
 {
+	int64_t over_ms = ticks_ms() + (until - (int64_t)time(NULL)) * 1000;
+
 	report_wait(&f->report, f->why.text, until);
 	f->has_waited = true;
 	for (;;) {
-		bool is_over = why == STATUS_NOT_NOW ? pace_ask(f->pace, NULL) == PACE_GO
-		                                     : (int64_t)time(NULL) >= until;
+		bool is_over = why == STATUS_NOT_NOW
+		    ? pace_ask(f->pace, NULL) == PACE_GO
+		    : (int64_t)time(NULL) >= until || ticks_ms() >= over_ms;
 
 		if (is_over)
 			return 0;

@@ -6,9 +6,30 @@
 #include <stdlib.h>
 
 #include "catalog/base/file.h"
+#include "catalog/repo/hint.h"
 #include "catalog/repo/record.h"
 #include "clients/kebao/pace.h"
 #include "clients/kebao/text.h"
+
+#define HINTS_BYTES (32u << 20) /* of all hints that are kept for the fetch */
+#define HINT_FRAME_BYTES 16u    /* of the memory of a hint */
+
+/* Nobody signs hints, and there may be many: beyond some the fetch asks again. */
+static void
+limit_hints(struct plan *p, struct update_cost *cost)
+{
+	uint64_t bytes;
+
+	if (cost->hint == NULL)
+		return;
+	bytes = (uint64_t)hint_n_frames(cost->hint) * HINT_FRAME_BYTES;
+	if (bytes <= HINTS_BYTES - p->hints_bytes) {
+		p->hints_bytes += bytes;
+		return;
+	}
+	hint_free(cost->hint);
+	cost->hint = NULL;
+}
 
 static int
 add_course(const struct plan_want *want, const struct catalogue_offer *offer, struct plan *p,
@@ -25,6 +46,7 @@ add_course(const struct plan_want *want, const struct catalogue_offer *offer, st
 		return -1;
 	c->offer = offer;
 	p->n_courses++;
+	limit_hints(p, &c->cost);
 	*(c->cost.held_release > 0 ? &p->n_changed : &p->n_new) += 1;
 	p->fetch_bytes += c->cost.fetch_bytes;
 	p->need_bytes += c->cost.need_bytes;

@@ -39,6 +39,7 @@ struct plan {
 	uint64_t bytes_per_second;   /* as last measured; 0: never */
 	uint64_t budget_bytes;       /* of the month; 0: none */
 	uint64_t used_bytes;         /* of it */
+	uint64_t hints_bytes;        /* memory of the hints in courses, about */
 	const struct library *library, *hidden; /* borrowed, as they were wanted */
 };
 

@@ -259,11 +259,22 @@ remove_olds(const struct update *u, struct err *e)
 	return 0;
 }
 
+/* Where patch and index were all that came, or nearly; 0 where they were too little to tell. */
+static uint64_t
+speed_of_requests(const struct transfer *t, const struct transfer_totals *before)
+{
+	const struct transfer_totals *now = transfer_totals(t);
+	uint64_t bytes = now->received_bytes - before->received_bytes;
+	uint64_t ms = now->busy_ms - before->busy_ms;
+
+	return bytes >= TELLING_BYTES && ms > 0 ? bytes * 1000 / ms : 0;
+}
+
 int
 update_fetch(const struct update *u, struct update_figures *out, struct err *e)
 {
 	struct update_work w = { .u = u, .dirfd = -1 };
-	uint64_t before = transfer_totals(u->transfer)->received_bytes;
+	const struct transfer_totals before = *transfer_totals(u->transfer);
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
@@ -277,7 +288,9 @@ update_fetch(const struct update *u, struct update_figures *out, struct err *e)
 		patched_drop(w.patched);
 	out->n_files = w.record->n_files;
 	out->file_bytes = w.record->file_bytes;
-	out->fetched_bytes = transfer_totals(u->transfer)->received_bytes - before;
+	out->fetched_bytes = transfer_totals(u->transfer)->received_bytes - before.received_bytes;
+	if (out->bytes_per_second == 0)
+		out->bytes_per_second = speed_of_requests(u->transfer, &before);
 	if (!u->keeps_old && remove_olds(u, e) == -1)
 		goto out;
 	rc = 0;

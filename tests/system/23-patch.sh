@@ -160,6 +160,8 @@ ok $? "what is missing, or of another format, is made at the next start"
 cmp -s "$patch" "$T/patch.good"
 ok $? "as it was"
 prose "$T/course" 260
+head -c 300000 /dev/urandom >"$T/course/photo.jpg" # long enough to measure a speed by
+chmod a+r "$T/course/photo.jpg"
 exits 0 "a third release is published" publish bj beijing.ip "$T/course"
 wait_for "a patch being made" is_making
 hub_kill
@@ -188,6 +190,8 @@ run kb neu fetch --all -v --lang en
 like "$err" 'by a patch from nothing' "who has nothing gets a patch, too"
 same neu 3
 ok $? "and all of the release"
+[ "$(kb neu check --json | jq .bytes_per_second)" -gt 0 ]
+ok $? "the speed was measured, though no frame came"
 
 # New pictures beside a small change: a patch saves little, but from a release a 32nd is enough, and from nothing it is
 # not.

@@ -136,4 +136,30 @@ done | wc -c)
 ok $? "of less than 1 KB of bodies ($bodies)"
 requests_of fetch
 is "$(wc -l <"$T/requests")" 2 "and fetch is no different" || diag "$(cat "$T/requests")"
+
+# --- hints that are as long as may be ---
+# Nobody signs them: a hub may say that a course of three files has 1,500,000 frames.
+if [ "$(basename "$KEBAO_BIN")" = asan ] || [ ! -x /usr/bin/time ]; then
+	skip "memory of a build with sanitizers says nothing, or there is no /usr/bin/time (make deps)"
+else
+	hub_stop
+	hub_conf 'patches = off'
+	hub_start || bail "no hub without patches"
+	for i in 1 2 3 4 5 6 7 8; do
+		course "$T/many" "many-$i" 第一版
+		publish bj beijing.ip "$T/many" >"$T/publish.out" 2>&1 || bail "not published: $(cat "$T/publish.out")"
+		hint=$HUB/repo/hints/beijing.ip/many-$i/1
+		perl -e '
+			local $/; open my $f, "<", $ARGV[0] or die; my $h = <$f>; my $n = 1500000;
+			print substr($h, 0, 48), "PACK", pack("V", 32), "p" x 32, "STOR", pack("V", 4 * $n),
+				pack("V", 1) x $n, "RUNS", pack("V3Q<", 16, $n, 0, 0)' "$hint" >"$T/hint"
+		cat "$T/hint" >"$hint"
+	done
+	run as_user env HOME="$T/home/sc" /usr/bin/time -o "$T/check.kib" -f '%M' "$BIN/kebao" fetch --all --dry-run --json
+	is "$status" 10 "a plan of eight courses whose hints are as long as may be"
+	is "$(json '.new | length')" 8 "it has them all"
+	kib=$(tail -n 1 "$T/check.kib")
+	[ "$kib" -lt $((96 * 1024)) ]
+	ok $? "in less than 96 MiB ($kib KiB)"
+fi
 done_testing

@@ -121,6 +121,28 @@ is "$?" 0 "it waited for the line" || diag "$(cat "$T/start.err")"
 [ -d "$(library sc)/beijing.ip/film/6" ]
 ok $? "and got what was published meanwhile"
 
+# --- a clock that is set back while it waits ---
+# shellcheck disable=SC2016  # a shell of its own expands it
+CLOCK=$(faketime -m -f +1d sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)
+if [ -n "$CLOCK" ] && [ "$(basename "$KEBAO_BIN")" != asan ]; then
+	release 100000 0a
+	echo +1d >"$T/clock"
+	chmod a+r "$T/clock"
+	line shut
+	"${AS_USER[@]}" env HOME="$T/home/sc" LD_PRELOAD="$CLOCK" FAKETIME_TIMESTAMP_FILE="$T/clock" FAKETIME_NO_CACHE=1 \
+		FAKETIME_DONT_FAKE_MONOTONIC=1 "$BIN/kebao" fetch --keep-trying >"$T/start.out" 2>"$T/start.err" </dev/null &
+	KB_PID=$!
+	wait_for "patience" says 'waiting: .*goes on at' || bail "it does not wait: $(kb sc status)"
+	echo +0d >"$T/clock"
+	line pass
+	ended() { ! kill -0 "$KB_PID" 2>/dev/null; }
+	wait_for "the end of the pause" ended || kill "$KB_PID"
+	wait "$KB_PID"
+	is "$?" 0 "a clock set back by a day does not make it wait for a day" || diag "$(cat "$T/start.err")"
+else
+	skip "no faketime(1) that works with this build: a clock that is set back"
+fi
+
 # --- silence ---
 release 3000000 07
 config patience 5
@@ -148,7 +170,7 @@ config proxy-password-file "$T/proxy.password"
 exits 0 "with the password" kb sc fetch
 [ "$(line_stat down)" -gt 100000 ]
 ok $? "the course came through the proxy"
-[ -d "$(library sc)/beijing.ip/film/8" ]
+[ -d "$(library sc)/beijing.ip/film/9" ]
 ok $? "and is there"
 config proxy --unset
 config proxy-password-file --unset
