@@ -72,13 +72,20 @@ prefix_of(const struct err *e)
 	return MSG_FAIL;
 }
 
+const char *
+cli_reason(const struct cli *cli, const char *reason, struct buf *b)
+{
+	buf_truncate(b, 0);
+	/* Without memory for the translation the original has to do. */
+	return reasons_add(b, cli->lang, reason, NULL) == 0 ? buf_text(b) : reason;
+}
+
 void
 cli_warn_reason(const struct cli *cli, enum message id, const char *reason)
 {
 	struct buf b = BUF_INIT;
 
-	/* Without memory for the translation the original has to do. */
-	CLI_WARN(cli, id, reasons_add(&b, cli->lang, reason, NULL) == 0 ? buf_text(&b) : reason);
+	CLI_WARN(cli, id, cli_reason(cli, reason, &b));
 	buf_clear(&b);
 }
 

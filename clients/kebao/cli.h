@@ -37,6 +37,8 @@ void cli_warn(const struct cli *cli, enum message id, const char *const *args);
 
 /* A problem whose {1} is what the library says of it, translated as far as reasons.h can. */
 void cli_warn_reason(const struct cli *cli, enum message id, const char *reason);
+/* The reason translated like that, for one argument among others: in *b, or as it is. */
+const char *cli_reason(const struct cli *cli, const char *reason, struct buf *b);
 
 /* Report a failed call behind a prefix that names its class; the status it leads to. */
 enum status cli_fail(const struct cli *cli, const struct err *e);

@@ -8,7 +8,6 @@
 #include "catalog/json/json.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/pace.h"
-#include "clients/kebao/reasons.h"
 #include "clients/kebao/report.h"
 #include "clients/kebao/session.h"
 #include "clients/kebao/settings.h"
@@ -94,16 +93,32 @@ say_idle(const struct view *v)
 		    text_number(&status, (uint64_t)r->status));
 	} else {
 		CLI_SAY(v->cli, MSG_STATUS_FAILED, text_time(&at, r->updated_at),
-		    reasons_add(&why, v->cli->lang, r->why, NULL) == 0 ? buf_text(&why) : r->why);
+		    cli_reason(v->cli, r->why, &why));
 	}
 	buf_clear(&why);
+}
+
+static void
+say_waiting(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	struct buf b = BUF_INIT;
+	const char *why = cli_reason(v->cli, r->why, &b);
+	struct text at, rest;
+
+	(void)text_number(&rest,
+	    r->n_courses > r->n_courses_done ? r->n_courses - r->n_courses_done : 0);
+	if (r->until > 0)
+		CLI_SAY(v->cli, MSG_STATUS_WAITING, why, text_time(&at, r->until), rest.s);
+	else
+		CLI_SAY(v->cli, MSG_STATUS_WAITING_WORD, why, rest.s);
+	buf_clear(&b);
 }
 
 static void
 say(const struct view *v)
 {
 	const struct report_state *r = &v->run;
-	struct text at, now, rest;
 
 	if (!v->is_running) {
 		say_idle(v);
@@ -121,16 +136,10 @@ say(const struct view *v)
 		say_fetching(v);
 		return;
 	case REPORT_WAITING:
-		(void)text_number(&rest, r->n_courses > r->n_courses_done
-		    ? r->n_courses - r->n_courses_done : 0);
-		if (r->until > 0)
-			CLI_SAY(v->cli, MSG_STATUS_WAITING, r->why, text_time(&at, r->until),
-			    rest.s);
-		else
-			CLI_SAY(v->cli, MSG_STATUS_WAITING_WORD, r->why, rest.s);
+		say_waiting(v);
 		return;
 	case REPORT_ENDED: /* another verb has the lock */
-		CLI_SAY(v->cli, MSG_STATUS_BUSY, text_time(&now, (int64_t)time(NULL)));
+		CLI_SAY(v->cli, MSG_STATUS_BUSY);
 		return;
 	}
 }

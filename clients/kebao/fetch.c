@@ -75,12 +75,15 @@ say_way(void *ctx, const struct update_way *way)
 	const struct fetch *f = ctx;
 	const struct cli *cli = f->s->cli;
 	const struct library_name *name = &f->report.state.name;
+	struct buf b = BUF_INIT;
 	struct text from, patch, frames;
 
 	if (!cli->is_verbose)
 		return;
 	if (way->why != NULL) {
-		CLI_NOTE(cli, MSG_WAY_FAILED, name->channel, name->course, way->why->text);
+		CLI_NOTE(cli, MSG_WAY_FAILED, name->channel, name->course,
+		    cli_reason(cli, way->why->text, &b));
+		buf_clear(&b);
 		return;
 	}
 	(void)text_bytes(&patch, way->choice->patch_bytes);

@@ -199,7 +199,7 @@ judge(const struct pace *p, struct err *e)
 		break;
 	case PACE_SPENT:
 		(void)err_set(e, ERR_BUSY,
-		    "the month's budget is used up (%s of %s); it may go on at %s",
+		    "the month's budget is used up (%s / %s); it may go on at %s",
 		    text_bytes(&used, p->used_bytes),
 		    text_bytes(&budget, p->settings->monthly_bytes),
 		    text_time(&until, p->until));

@@ -269,6 +269,7 @@ void
 report_retry(void *report, const struct err *why, unsigned pause_ms)
 {
 	struct report *r = report;
+	struct buf b = BUF_INIT;
 	struct text pause;
 
 	wipe(r);
@@ -282,14 +283,16 @@ report_retry(void *report, const struct err *why, unsigned pause_ms)
 		send(doc);
 		return;
 	}
-	CLI_NOTE(r->cli, MSG_RETRY, why->text,
+	CLI_NOTE(r->cli, MSG_RETRY, cli_reason(r->cli, why->text, &b),
 	    text_duration(&pause, r->cli->lang, (pause_ms + 999) / 1000));
+	buf_clear(&b);
 }
 
 void
 report_wait(struct report *r, const char *why, int64_t until)
 {
 	bool is_news = r->state.phase != REPORT_WAITING || strcmp(r->state.why, why) != 0;
+	struct buf b = BUF_INIT;
 	struct text at;
 
 	wipe(r);
@@ -304,10 +307,12 @@ report_wait(struct report *r, const char *why, int64_t until)
 		json_put_int(json_top(doc), "until", until);
 		send(doc);
 	} else if (is_news && until > 0) {
-		CLI_NOTE(r->cli, MSG_WAITING_UNTIL, why, text_time(&at, until));
+		CLI_NOTE(r->cli, MSG_WAITING_UNTIL, cli_reason(r->cli, why, &b),
+		    text_time(&at, until));
 	} else if (is_news) {
-		CLI_NOTE(r->cli, MSG_WAITING, why);
+		CLI_NOTE(r->cli, MSG_WAITING, cli_reason(r->cli, why, &b));
 	}
+	buf_clear(&b);
 }
 
 void

@@ -10,10 +10,12 @@ static void
 on_retry(void *ctx, const struct err *why, unsigned pause_ms)
 {
 	const struct cli *cli = ctx;
+	struct buf b = BUF_INIT;
 	struct text pause;
 
-	CLI_CHAT(
-	    cli, MSG_RETRY, why->text, text_duration(&pause, cli->lang, (pause_ms + 999) / 1000));
+	CLI_CHAT(cli, MSG_RETRY, cli_reason(cli, why->text, &b),
+	    text_duration(&pause, cli->lang, (pause_ms + 999) / 1000));
+	buf_clear(&b);
 }
 
 /* A renewal that fails is tried again next time; there is a third of a year for it. */

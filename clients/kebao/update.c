@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "catalog/repo/novelty.h"
 #include "clients/kebao/release.h"
 #include "clients/kebao/space.h"
+#include "clients/kebao/text.h"
 #include "clients/kebao/update_own.h"
 
 #define TELLING_BYTES (256u << 10) /* less says nothing about the speed of a line */
@@ -178,16 +178,17 @@ update_on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 static int
 check_space(const struct update_work *w, uint64_t need_bytes, struct err *e)
 {
+	struct text need, have, reserve;
 	uint64_t room;
 
 	if (file_free_bytes(w->dirfd, &room, e) == -1)
 		return -1;
 	if (room >= need_bytes && room - need_bytes >= w->u->reserve_bytes)
 		return 0;
-	(void)err_set(e, ERR_SYSTEM, "%s: %" PRIu64 " MiB are needed, %" PRIu64
-	    " MiB are free, %" PRIu64 " MiB of them are to be left alone",
-	    home_path(w->u->home), (need_bytes >> 20) + 1, room >> 20,
-	    w->u->reserve_bytes >> 20);
+	(void)err_set(e, ERR_SYSTEM,
+	    "%s: %s are needed, %s are free, and %s of them are to be left alone",
+	    home_path(w->u->home), text_bytes(&need, need_bytes), text_bytes(&have, room),
+	    text_bytes(&reserve, w->u->reserve_bytes));
 	if (e != NULL)
 		e->sys = ENOSPC;
 	return -1;

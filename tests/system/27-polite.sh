@@ -57,6 +57,8 @@ closed=$(date -d '+2 hours' +%H:%M)-$(date -d '+3 hours' +%H:%M)
 config hours "$closed"
 exits 13 "outside of its hours a fetch does nothing" kb sc fetch
 like "$err" 'outside of the hours|不传输' "and says so"
+run kb sc fetch --lang zh
+like "$err" '^kebao：现在不传输：不在传输时段；可以继续的时间：[0-9]' "in Chinese, too"
 exits 10 "a look is allowed" kb sc check
 run kb sc status
 like "$out" 'outside of the hours, next from' "status says when"
@@ -101,6 +103,8 @@ wait_for "the connection's end" unconnected || bail "still connected"
 at=$(line_stat down)
 run kb sc status
 is "$(line_stat down)" "$at" "nothing moves while it is paused"
+run kb sc status --lang zh
+like "$out" '^等待中：已暂停；kebao resume 后继续；还有 [0-9]+ 门课程。$' "status says so in Chinese, too"
 exits 12 "and another run is told that there is one" kb sc fetch
 exits 0 "resumed" kb sc resume
 wait "$KB_PID"

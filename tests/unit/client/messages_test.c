@@ -61,6 +61,15 @@ reasons_are_said_in_chinese_and_names_are_left_alone(void **state)
 		  "在 Windows 和 Mac 上是同一个名称（不区分大小写）；请改其中一个" },
 		{ "title.zh: is too long (1 to 200 characters on one line are wanted)",
 		  "title.zh: 太长 (应为 1 至 200 个字，不换行)" },
+		{ "the month's budget is used up (1.2 MiB / 1.0 MiB); it may go on at 2026-12-01 "
+		  "00:00",
+		  "本月流量已用完（1.2 MiB / 1.0 MiB）；可以继续的时间：2026-12-01 00:00" },
+		{ "3.0 MiB are needed at one time, 2.0 MiB are free, and 1.0 MiB of them are to be "
+		  "left alone; nothing was changed: make room, name fewer courses, or see "
+		  "--low-space and the setting reserve",
+		  "3.0 MiB 是同时需要的空间，2.0 MiB 可用，其中 "
+		  "1.0 MiB 须保留；没有改动任何内容：请腾出空间、少选课程，或用 --low-space，"
+		  "或改设置 reserve" },
 		{ "nobody has said this 从来", "nobody has said this 从来" },
 	};
 
