@@ -20,13 +20,18 @@
 #define SLOW_PART 32u          /* ... or than this part of the best so far ... */
 #define SLOW_MOST 4096u        /* ... but nothing above this */
 #define TELLING_BYTES (256u << 10) /* a shorter answer says nothing about the speed */
+#define HEADERS_BYTES 65536u   /* of one answer and the interim ones before it */
+#define COMPLAINT_BYTES (1u << 20) /* a refusal that is longer is not read to its end */
 
 /* One attempt under way. */
 struct attempt {
 	struct transfer *t;
 	const struct transfer_request *r;
 	struct transfer_reply *reply;
-	struct buf problem;         /* body of a refusal */
+	struct buf problem;         /* body of a refusal, its beginning */
+	uint64_t complaint_bytes;   /* all of it */
+	bool is_cut;                /* we ended it: the status has to do */
+	uint64_t header_bytes;
 	struct err e;               /* why a callback stopped the transfer */
 	uint64_t sent;              /* bytes of the body read so far */
 	uint64_t range_off;         /* from Content-Range; UINT64_MAX where there is none */
@@ -94,6 +99,12 @@ on_header(char *line, size_t size, size_t n, void *ctx)
 	if (a->t->line.on_received != NULL &&
 	    a->t->line.on_received(a->t->line.ctx, len, &a->e) == -1)
 		return 0;
+	a->header_bytes += len;
+	if (a->header_bytes > HEADERS_BYTES) {
+		(void)err_set(&a->e, ERR_BAD_INPUT, "%s: the headers are longer than %u bytes",
+		    a->r->path, HEADERS_BYTES);
+		return 0;
+	}
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		/* A new answer begins: what 100 Continue said is of no interest. */
 		memset(reply, 0, sizeof(*reply));
@@ -155,6 +166,10 @@ on_body(char *bytes, size_t size, size_t n, void *ctx)
 		return 0;
 	(void)curl_easy_getinfo(a->t->curl, CURLINFO_RESPONSE_CODE, &status); /* stays 0: refused */
 	if (status < 200 || status >= 300) {
+		a->complaint_bytes += len;
+		a->is_cut = a->complaint_bytes > COMPLAINT_BYTES;
+		if (a->is_cut)
+			return 0;
 		if (buf_len(&a->problem) + len > PROBLEM_BYTES)
 			return len; /* the beginning of a long complaint will do */
 		return buf_add(&a->problem, bytes, len, &a->e) == -1 ? 0 : len;
@@ -537,7 +552,7 @@ perform(struct transfer *t, struct attempt *a, struct err *e)
 	    speed > 0 && (uint64_t)speed > t->best_bytes_per_second)
 		t->best_bytes_per_second = (uint64_t)speed;
 	a->reply->status = (int)status;
-	if (code != CURLE_OK) {
+	if (code != CURLE_OK && !a->is_cut) {
 		(void)judge_transport(t, a, code, e);
 		goto out;
 	}

@@ -14,6 +14,9 @@
  *	/metadata/timestamp.json claims N   the file, announced as N bytes, then the end
  *	/metadata/timestamp.json slow       the head, then one blank a second and never an end
  *	/metadata/timestamp.json says N     the status N without a body
+ *	/metadata/timestamp.json moans N    the status N and blanks without end
+ *	/metadata/timestamp.json headers    headers without end
+ *	/metadata/timestamp.json interim    answers 103 without end
  *	/metadata/timestamp.json moved URL  a redirect
  *	/packs/gd.ip/aa/aa...pack whole     the whole file where a range is asked for
  *	/packs/gd.ip/aa/aa...pack shifted   the bytes of another range, said to be those asked for
@@ -181,6 +184,38 @@ put_slowly(struct request *r)
 }
 
 static void
+put_again(struct request *r, const char *text)
+{
+	while (put(r, text, strlen(text)))
+		;
+}
+
+/* An answer that needs no file. */
+static bool
+answer_with_nothing(struct request *r)
+{
+	char status[16];
+
+	(void)snprintf(status, sizeof(status), "%.3s Because", r->value);
+	if (strcmp(r->fault, "says") == 0) {
+		say_length(r, status, 0);
+	} else if (strcmp(r->fault, "moans") == 0) {
+		say(r, status, "");
+		put_blanks(r, ~0ull);
+	} else if (strcmp(r->fault, "headers") == 0) {
+		if (put(r, "HTTP/1.1 200 OK\r\n", 17))
+			put_again(r, "Link: </>; rel=preload\r\n");
+	} else if (strcmp(r->fault, "interim") == 0) {
+		put_again(r, "HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n");
+	} else if (strcmp(r->fault, "slow") == 0) {
+		put_slowly(r);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void
 answer_range(struct request *r, FILE *f, unsigned long long size)
 {
 	unsigned long long off = r->first, len;
@@ -234,18 +269,11 @@ answer(struct request *r)
 
 	write_log(r);
 	find_fault(r);
-	if (strcmp(r->fault, "says") == 0) {
-		(void)snprintf(headers, sizeof(headers), "%.3s Because", r->value);
-		say_length(r, headers, 0);
+	if (answer_with_nothing(r))
 		return;
-	}
 	if (strcmp(r->fault, "moved") == 0) {
 		(void)snprintf(headers, sizeof(headers), "Location: %s\r\n", r->value);
 		say(r, "302 Found", headers);
-		return;
-	}
-	if (strcmp(r->fault, "slow") == 0) {
-		put_slowly(r);
 		return;
 	}
 	(void)snprintf(path, sizeof(path), "%s%s", directory, r->target); /* made by tests */

@@ -47,6 +47,18 @@ endless() { # NAME PATH LIMIT
 	like "$err" "longer than $3 bytes|with other bytes" "$1: at its limit"
 	is "$(holdings)" "$HELD" "$1: and nothing came of it"
 }
+# Neither in what a refusal says nor in headers, which nobody announces.
+babbling() { # NAME FAULT STATUS TEXT
+	begin
+	FILE=$EVIL/metadata/timestamp.json
+	fault "$2"
+	run as_user timeout 30 env HOME="$T/home/wants" "$BIN/kebao" --lang en check
+	is "$status" "$3" "$1 without end are cut off" || diag "$err"
+	like "$err" "$4" "and it says why"
+}
+babbling "words of a refusal" "moans 404" 9 "status 404"
+babbling "headers" headers 3 "headers are longer than"
+babbling "interim answers" interim 3 "headers are longer than"
 endless root metadata/2.root.json 512000
 endless timestamp metadata/timestamp.json 16384
 endless snapshot "$snapshot" '[0-9]{3,4}'
