@@ -151,10 +151,10 @@ look(struct pace *p, int64_t now)
 	if (localtime_r(&t, &tm) == NULL)
 		return;
 	month_of(&tm, month);
-	if (strcmp(month, p->month) != 0) {
-		memcpy(p->month, month, sizeof(month));
+	/* A clock that was ahead and is set back gives nobody a second budget. */
+	if (strcmp(month, p->month) > 0)
 		p->used_bytes = 0;
-	}
+	memcpy(p->month, month, sizeof(month));
 	wait = settings_minutes_until_open(s, (unsigned)(tm.tm_hour * 60 + tm.tm_min));
 	if (file_exists(home_dirfd(p->home), PAUSED)) {
 		p->state = PACE_PAUSED;

@@ -81,6 +81,9 @@ exits 13 "the next run of the month does not begin" kb sc fetch
 run kb sc check --json
 [ "$(printf '%s' "$out" | jq .used_bytes)" -gt 1000000 ]
 ok $? "the plan knows" || diag "$out"
+# As if the clock had been ahead.
+sed -i 's/"month":"[0-9-]*"/"month":"2099-01"/' "$HOME_SC/usage.json"
+exits 13 "a clock that is set back does not begin a month" kb sc fetch
 # As if it were last month's.
 sed -i 's/"month":"[0-9-]*"/"month":"2020-01"/' "$HOME_SC/usage.json"
 config monthly-budget 9M
