@@ -8,18 +8,34 @@
 #include "daemon/http/reply.h"
 #include "daemon/log.h"
 
-int
-respond_json(struct exchange *x, int status, struct json *doc, struct err *e)
+/* Reply with the document and the headers that are there; the document is freed. */
+static int
+give(struct exchange *x, int status, struct json *doc, struct err *e)
 {
 	struct buf body = BUF_INIT;
 	int rc = -1;
 
-	if (json_check(doc, e) == 0 && canon_write(json_top(doc), &body, e) == 0 &&
-	    reply_header(x, "Cache-Control", "no-store", e) == 0)
+	if (json_check(doc, e) == 0 && canon_write(json_top(doc), &body, e) == 0)
 		rc = reply_bytes(x, status, "application/json", &body, e);
 	json_free(doc);
 	buf_clear(&body);
 	return rc;
+}
+
+int
+respond_json(struct exchange *x, int status, struct json *doc, struct err *e)
+{
+	if (reply_header(x, "Cache-Control", "no-store", e) == -1) {
+		json_free(doc);
+		return -1;
+	}
+	return give(x, status, doc, e);
+}
+
+int
+respond_json_kept(struct exchange *x, struct json *doc, struct err *e)
+{
+	return give(x, 200, doc, e);
 }
 
 int

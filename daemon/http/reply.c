@@ -217,6 +217,31 @@ add_validators(struct exchange *x, const struct reply_entity *what, struct err *
 	return 0;
 }
 
+static void
+refuse_match(struct exchange *x)
+{
+	struct err why = { 0 };
+
+	err_set(&why, ERR_CONFLICT, "the object has changed: If-Match names another version");
+	reply_problem_status(x, 412, &why);
+}
+
+int
+reply_conditions(struct exchange *x, const char *etag, const char *cache_control, struct err *e)
+{
+	const struct reply_entity what = { .etag = etag, .cache_control = cache_control };
+	int status = decide(x, &what, false).status;
+
+	assert(!reply_is_made(x));
+	if (status == 412) {
+		refuse_match(x);
+		return 0;
+	}
+	if (add_validators(x, &what, e) == -1)
+		return -1;
+	return status == 304 ? reply_empty(x, 304, e) : 0;
+}
+
 static int
 refuse_range(struct exchange *x, const struct reply_entity *what, struct err *e)
 {
@@ -244,13 +269,10 @@ reply_entity_head(struct exchange *x, const struct reply_entity *what, bool is_s
 {
 	struct reply *r = x->reply;
 	struct range_answer a = decide(x, what, is_seekable);
-	struct err why = { 0 };
 
 	*has_body = false;
 	if (a.status == 412) {
-		err_set(&why, ERR_CONFLICT,
-		    "the object has changed: If-Match names another version");
-		reply_problem_status(x, 412, &why);
+		refuse_match(x);
 		return 0;
 	}
 	if (a.status == 416)

@@ -32,6 +32,14 @@ int reply_headerf(struct exchange *x, struct err *e, const char *name, const cha
 int reply_bytes(struct exchange *x, int status, const char *content_type, struct buf *body,
     struct err *e);
 
+/*
+ * For a body whose ETag (strong, with its quotes) is known before it is made: add ETag and
+ * Cache-Control, and answer If-Match and If-None-Match (412, 304).  0: where a reply is made, it is
+ * that; otherwise reply_bytes(200) is to follow.
+ */
+int reply_conditions(struct exchange *x, const char *etag, const char *cache_control,
+    struct err *e);
+
 /* Status alone: 204, 201, ...  Content-Length: 0 where the status may have a body. */
 int reply_empty(struct exchange *x, int status, struct err *e);
 
