@@ -250,23 +250,29 @@ registry_docs(const struct registry *reg)
 	return &reg->docs;
 }
 
-static const struct chan *
-find_chan(const struct registry *reg, const char *id)
+size_t
+registry_seek(const struct registry *reg, const char *id)
 {
 	size_t lo = 0, hi = reg->n_chans;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int c = strcmp(reg->chans[mid].doc->id, id);
 
-		if (c == 0)
-			return &reg->chans[mid];
-		if (c < 0)
+		if (strcmp(reg->chans[mid].doc->id, id) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return NULL;
+	return lo;
+}
+
+static const struct chan *
+find_chan(const struct registry *reg, const char *id)
+{
+	size_t at = registry_seek(reg, id);
+
+	return at < reg->n_chans && strcmp(reg->chans[at].doc->id, id) == 0 ? &reg->chans[at]
+	                                                                    : NULL;
 }
 
 const struct regdoc *

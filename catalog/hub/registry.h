@@ -75,6 +75,9 @@ bool registry_is_public(const struct registry *reg, const char *channel);
 const struct regdoc *registry_next_visible(const struct registry *reg, const struct ident *who,
     int32_t day, size_t *pos);
 
+/* Where that walk is to begin for the channels at or behind this id, by bytes. */
+size_t registry_seek(const struct registry *reg, const char *id);
+
 /*
  * The header Kebao-View: a 64-bit hash of ids and states of the channels who may see,
  * as 16 digits and a NUL.

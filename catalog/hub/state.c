@@ -138,6 +138,7 @@ make_tables(struct state *s, struct err *e)
 	    STATE_SCHEMA_APPLICATION, STATE_SCHEMA_VERSION);
 	if (state_query_script(s->writer, "BEGIN EXCLUSIVE", e) == -1 ||
 	    state_query_script(s->writer, state_schema_script(), e) == -1 ||
+	    state_query_script(s->writer, state_schema_indexes(), e) == -1 ||
 	    state_query_script(s->writer, sql, e) == -1)
 		return -1;
 	return state_query_script(s->writer, "COMMIT", e);
@@ -220,6 +221,8 @@ state_open(const char *path, struct state **out, struct err *e)
 		err_within(e, "%s", path);
 		goto out;
 	}
+	/* Where that fails, the disk is full, say: a hub without them is slower and serves. */
+	(void)state_query_script(s->writer, state_schema_indexes(), NULL);
 	*out = s;
 	s = NULL;
 	rc = 0;

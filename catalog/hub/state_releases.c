@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "catalog/hub/state_releases.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,11 @@
 
 /* What releases has and drafts has not, in the order of read_row(). */
 #define EXTRAS ", is_live, withdrawn_at, ended_at"
+
+/* Of releases AS r: the newest live one of its course. */
+#define IS_NEWEST \
+	" is_live = 1 AND number = (SELECT max(number) FROM releases AS o" \
+	" WHERE o.channel = r.channel AND o.course = r.course AND o.is_live = 1)"
 
 static int
 insert(sqlite3 *db, const struct state_release *r, struct err *e)
@@ -258,48 +264,52 @@ state_releases_is_recalled(struct state *s, const char *channel, const struct di
 	    channel, index, is_recalled, e);
 }
 
-/* Parameters of a query as they follow each other; it may have fewer. */
-struct list_of {
-	const char *first, *second; /* NULL: SQL's NULL */
-	int64_t third;
+/* Releases in an array that grows. */
+struct rows {
+	struct state_release *items; /* owned */
+	size_t n;
 };
 
-/* Run a query into an array. */
+/* Append the query's row; it may be looked at, and taken back by counting down. */
 static int
-list(struct state *s, const char *sql, const struct list_of *of, struct state_release **out,
-    size_t *n, struct err *e)
+add_row(struct rows *rows, struct state_query *q, struct err *e)
+{
+	rows->items = state_query_grow(rows->items, rows->n, sizeof(*rows->items), e);
+	if (rows->items == NULL || read_row(q, &rows->items[rows->n], e) == -1)
+		return -1;
+	rows->n++;
+	return 0;
+}
+
+/* Run a query of the channel and, where it has a second parameter, the course into an array. */
+static int
+list(struct state *s, const char *sql, const char *channel, const char *course, struct rows *out,
+    struct err *e)
 {
 	struct state_query q = STATE_QUERY_INIT;
-	struct state_release *rows = NULL;
-	size_t n_rows = 0;
+	struct rows rows = { NULL, 0 };
 	sqlite3 *db;
 	int got = -1;
 
 	if (state_db_reader_take(s, &db, e) == -1)
 		return -1;
 	if (state_query_open(&q, db, sql, e) == 0) {
-		state_query_text(&q, of->first);
-		if (sqlite3_bind_parameter_count(q.st) >= 2)
-			state_query_text(&q, of->second);
-		if (sqlite3_bind_parameter_count(q.st) >= 3)
-			state_query_int(&q, of->third);
-		while ((got = state_query_step(&q, e)) == 1) {
-			rows = state_query_grow(rows, n_rows, sizeof(*rows), e);
-			if (rows == NULL || read_row(&q, &rows[n_rows], e) == -1) {
+		state_query_text(&q, channel);
+		if (course != NULL)
+			state_query_text(&q, course);
+		while ((got = state_query_step(&q, e)) == 1)
+			if (add_row(&rows, &q, e) == -1) {
 				got = -1;
 				break;
 			}
-			n_rows++;
-		}
 	}
 	state_query_close(&q);
 	state_db_reader_give(s, db);
 	if (got == -1) {
-		free(rows);
+		free(rows.items);
 		return -1;
 	}
 	*out = rows;
-	*n = n_rows;
 	return 0;
 }
 
@@ -307,40 +317,98 @@ int
 state_releases_newest(struct state *s, const char *channel, struct state_release **out,
     size_t *n, struct err *e)
 {
-	const struct list_of of = { .first = channel };
+	struct rows rows;
 
-	return list(s,
-	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases AS r"
-	    " WHERE is_live = 1 AND (?1 IS NULL OR channel = ?1) AND number ="
-	    " (SELECT max(number) FROM releases AS o WHERE o.channel = r.channel AND"
-	    " o.course = r.course AND o.is_live = 1)"
-	    " ORDER BY channel, course",
-	    &of, out, n, e);
+	if (list(s,
+	        "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases AS r"
+	        " WHERE channel = ? AND" IS_NEWEST " ORDER BY course",
+	        channel, NULL, &rows, e) == -1)
+		return -1;
+	*out = rows.items;
+	*n = rows.n;
+	return 0;
+}
+
+/*
+ * Rows of wanted channels.  Rows and wishes leap over each other: from a row of another channel the
+ * query goes on at the next wanted one, so that neither many channels without releases nor many
+ * releases of others are looked at one by one.
+ */
+static int
+fill_page(struct state_query *q, const struct state_releases_walk *w, size_t most,
+    struct rows *rows, struct err *e)
+{
+	const char *at = w->next_channel == NULL ? w->channel : w->next_channel(w->ctx, w->channel);
+	const char *after = at != NULL && strcmp(at, w->channel) == 0 ? w->course : "";
+
+	while (at != NULL && rows->n < most) {
+		const struct state_release *row;
+		int got;
+
+		state_query_text(q, at);
+		state_query_text(q, after);
+		while ((got = state_query_step(q, e)) == 1) {
+			if (add_row(rows, q, e) == -1)
+				return -1;
+			row = &rows->items[rows->n - 1];
+			if (w->next_channel != NULL && strcmp(row->channel, at) != 0) {
+				at = w->next_channel(w->ctx, row->channel);
+				assert(at == NULL || strcmp(at, row->channel) >= 0);
+				if (at == NULL || strcmp(at, row->channel) != 0) {
+					rows->n--;
+					break;
+				}
+			}
+			if (rows->n == most)
+				break;
+		}
+		if (got != 1)
+			return got;
+		state_query_again(q);
+		after = "";
+	}
+	return 0;
 }
 
 int
-state_releases_page(struct state *s, const char *channel, const char *after, size_t most,
+state_releases_page(struct state *s, const struct state_releases_walk *w, size_t most,
     struct state_release **out, size_t *n, struct err *e)
 {
-	const struct list_of of = { .first = channel, .second = after, .third = (int64_t)most };
+	struct state_query q = STATE_QUERY_INIT;
+	struct rows rows = { NULL, 0 };
+	sqlite3 *db;
+	int rc = -1;
 
-	return list(s,
-	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases AS r"
-	    " WHERE channel = ?1 AND course > ?2 AND is_live = 1 AND number ="
-	    " (SELECT max(number) FROM releases AS o WHERE o.channel = r.channel AND"
-	    " o.course = r.course AND o.is_live = 1)"
-	    " ORDER BY course LIMIT ?3",
-	    &of, out, n, e);
+	if (state_db_reader_take(s, &db, e) == -1)
+		return -1;
+	if (state_query_open(&q, db,
+	        "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases AS r"
+	        " WHERE (channel, course) > (?, ?) AND" IS_NEWEST " ORDER BY channel, course",
+	        e) == 0)
+		rc = fill_page(&q, w, most, &rows, e);
+	state_query_close(&q);
+	state_db_reader_give(s, db);
+	if (rc == -1) {
+		free(rows.items);
+		return -1;
+	}
+	*out = rows.items;
+	*n = rows.n;
+	return 0;
 }
 
 int
 state_releases_list(struct state *s, const char *channel, const char *course,
     struct state_release **out, size_t *n, struct err *e)
 {
-	const struct list_of of = { .first = channel, .second = course };
+	struct rows rows;
 
-	return list(s,
-	    "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases"
-	    " WHERE channel = ? AND course = ? ORDER BY number",
-	    &of, out, n, e);
+	if (list(s,
+	        "SELECT " STATE_ROW_COLUMNS EXTRAS " FROM releases"
+	        " WHERE channel = ? AND course = ? ORDER BY number",
+	        channel, course, &rows, e) == -1)
+		return -1;
+	*out = rows.items;
+	*n = rows.n;
+	return 0;
 }

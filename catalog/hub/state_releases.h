@@ -70,12 +70,26 @@ int state_releases_has_index(struct state *s, const char *channel, const struct 
 int state_releases_is_recalled(struct state *s, const char *channel, const struct digest *index,
     bool *is_recalled, struct err *e);
 
-/* Newest live release of every course of the channel (NULL: of all channels); free() the array. */
+/* Newest live release of every course of the channel, by course; free() the array. */
 int state_releases_newest(struct state *s, const char *channel, struct state_release **out,
     size_t *n, struct err *e);
 
-/* The same of the channel's courses behind this one ("": of all), by id, so many at most. */
-int state_releases_page(struct state *s, const char *channel, const char *after, size_t most,
+/* A walk through the newest live releases of all courses, by channel and course, in pages. */
+struct state_releases_walk {
+	/* Behind which course a page begins; both "": at the first one. */
+	char channel[LIMIT_ID_BYTES + 1];
+	char course[LIMIT_ID_BYTES + 1];
+	/*
+	 * Which channels are wanted: the first one at or behind this id, by bytes, lent until
+	 * the page is there and never id itself; NULL: none.  It is asked once, and once for each
+	 * channel with live releases that it leaps to.  NULL: all are wanted.
+	 */
+	const char *(*next_channel)(void *ctx, const char *id);
+	void *ctx;
+};
+
+/* The next page, at most so many; the walk does not move.  free() the array. */
+int state_releases_page(struct state *s, const struct state_releases_walk *w, size_t most,
     struct state_release **out, size_t *n, struct err *e);
 
 /* All releases of a course, by number; free() the array. */

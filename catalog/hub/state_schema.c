@@ -165,6 +165,17 @@ static const char script[] =
     ") STRICT;"
     "INSERT INTO audit_head VALUES (1, 0, zeroblob(32));";
 
+/* Old releases outnumber live ones by far after some years: a page of the catalogue skips them. */
+static const char indexes[] =
+    "CREATE INDEX IF NOT EXISTS releases_live ON releases (channel, course, number)"
+    "  WHERE is_live = 1;";
+
+const char *
+state_schema_indexes(void)
+{
+	return indexes;
+}
+
 const char *
 state_schema_script(void)
 {

@@ -12,4 +12,7 @@
 /* The script that makes all tables in an empty file. */
 const char *state_schema_script(void);
 
+/* Statements that may be run again: indexes which came later and change nothing but speed. */
+const char *state_schema_indexes(void);
+
 #endif

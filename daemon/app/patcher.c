@@ -27,6 +27,7 @@
 #define SPOOL_FILE "patch.tmp" /* in the state directory */
 #define BLOCK_BYTES 4096u      /* of a recipient's disk */
 #define SHORT_BYTES (16u << 20) /* a patch of so many costs a hub's disk next to nothing */
+#define PAGE 64                /* courses looked up at a time */
 
 struct patcher {
 	struct patcher_parts parts; /* borrowed */
@@ -470,35 +471,57 @@ pass_recalled(struct patcher *p, struct state_release *r, struct err *e)
 	return rc;
 }
 
+/* Make what one course's newest release lacks. */
+static void
+patch_course(struct patcher *p, struct state_release *newest)
+{
+	struct err e = { 0 };
+	int rc = pass_recalled(p, newest, &e);
+
+	if (rc == 0)
+		rc = patch_release(p, newest, &e);
+	if (rc == -1) {
+		p->knows_all = false;
+		if (!atomic_load(p->cancel))
+			log_failure(LOG_LEVEL_WARN, "patches", &e);
+	}
+}
+
+static int
+patch_all(struct patcher *p, struct err *e)
+{
+	struct state_releases_walk walk = { .next_channel = NULL };
+	struct state_release *page;
+	size_t n;
+
+	do {
+		if (state_releases_page(p->parts.state, &walk, PAGE, &page, &n, e) == -1)
+			return -1;
+		if (n > 0) {
+			memcpy(walk.channel, page[n - 1].channel, sizeof(walk.channel));
+			memcpy(walk.course, page[n - 1].course, sizeof(walk.course));
+		}
+		for (size_t i = 0; i < n && !atomic_load(p->cancel); i++)
+			patch_course(p, &page[i]);
+		free(page);
+	} while (n > 0 && !atomic_load(p->cancel));
+	return 0;
+}
+
 static void
 one_round(void *ctx, const atomic_bool *cancel)
 {
 	struct patcher *p = ctx;
-	struct state_release *newest = NULL;
 	struct sweep sweep = { .p = p, .now = (int64_t)time(NULL) };
 	struct err e = { 0 };
-	size_t n = 0;
 
 	p->cancel = cancel;
 	p->n_named = 0;
 	p->knows_all = true;
-	if (state_releases_newest(p->parts.state, NULL, &newest, &n, &e) == -1) {
+	if (patch_all(p, &e) == -1) {
 		log_failure(LOG_LEVEL_ERROR, "patches", &e);
 		return;
 	}
-	for (size_t i = 0; i < n && !atomic_load(p->cancel); i++) {
-		struct err mine = { 0 };
-		int rc = pass_recalled(p, &newest[i], &mine);
-
-		if (rc == 0)
-			rc = patch_release(p, &newest[i], &mine);
-		if (rc == -1) {
-			p->knows_all = false;
-			if (!atomic_load(p->cancel))
-				log_failure(LOG_LEVEL_WARN, "patches", &mine);
-		}
-	}
-	free(newest);
 	if (!p->knows_all || atomic_load(p->cancel))
 		return;
 	if (p->n_named > 0)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The newest releases one may see, by channel and course, in pages: a page's records are read from
- * the store when it is asked for, so neither time nor memory grows with the catalogue.
+ * the store when it is asked for, so neither time nor memory grows with the catalogue.  What a page
+ * says follows from the hashes of its records, so who has it already costs no reading.
  */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/base/digest.h"
 #include "catalog/base/limits.h"
 #include "catalog/hub/state_releases.h"
 #include "catalog/json/json.h"
@@ -17,16 +19,18 @@
 #include "daemon/app/context.h"
 #include "daemon/app/respond.h"
 #include "daemon/app/serve.h"
+#include "daemon/http/reply.h"
 
 #define PAGE_USUAL 100
 #define PAGE_MOST 1000 /* some 25 ms of a thread of the pool */
+#define FORM "1"       /* another one when put_course() writes something else of a record */
+#define ETAG_SIZE 35   /* 32 digits in quotes and a NUL */
 
 struct page {
-	struct app *app;
-	struct json_at courses;
-	char channel[LIMIT_ID_BYTES + 1]; /* it begins behind this course ... */
-	char course[LIMIT_ID_BYTES + 1];  /* ... of this channel; both "": at the first */
-	size_t n_left;
+	struct state_releases_walk walk; /* where it begins; its channels are the client's */
+	size_t most;
+	struct state_release *rows; /* owned: one more than most where there is a next page */
+	size_t n;                   /* of the page itself */
 	bool has_next;
 };
 
@@ -45,7 +49,7 @@ wanted_page(const struct exchange *x, struct page *p, struct err *e)
 	} else if (e->class != ERR_NOT_FOUND) {
 		return -1;
 	}
-	p->n_left = (size_t)n;
+	p->most = (size_t)n;
 	if (exchange_query(x, "after", text, sizeof(text), e) == -1)
 		return e->class == ERR_NOT_FOUND ? 0 : -1;
 	end = strchr(text, '/');
@@ -54,8 +58,53 @@ wanted_page(const struct exchange *x, struct page *p, struct err *e)
 		return err_set(e, ERR_BAD_INPUT,
 		    "after: what \"next\" of the page before said is wanted");
 	*end = '\0';
-	memcpy(p->channel, text, strlen(text) + 1);
-	memcpy(p->course, end + 1, strlen(end + 1) + 1);
+	memcpy(p->walk.channel, text, strlen(text) + 1);
+	memcpy(p->walk.course, end + 1, strlen(end + 1) + 1);
+	return 0;
+}
+
+/* For the walk: the first channel at or behind id that the client may see. */
+static const char *
+next_visible(void *ctx, const char *id)
+{
+	const struct access_client *c = ctx;
+	const struct registry *reg = access_client_registry(c);
+	size_t pos = registry_seek(reg, id);
+	const struct regdoc *d = registry_next_visible(reg, &c->who, c->day, &pos);
+
+	return d != NULL ? d->id : NULL;
+}
+
+static int
+load_page(struct app *app, struct page *p, struct err *e)
+{
+	size_t n;
+
+	/* One more says whether there is a next page. */
+	if (state_releases_page(app->state, &p->walk, p->most + 1, &p->rows, &n, e) == -1)
+		return -1;
+	p->has_next = n > p->most;
+	p->n = p->has_next ? p->most : n;
+	return 0;
+}
+
+/* From all that the body is made of: how it is written, records, whether more follows. */
+static int
+etag_of(const struct page *p, char out[ETAG_SIZE], struct err *e)
+{
+	struct digest_stream *sum = digest_new(DIGEST_SHA256, e);
+	char hex[DIGEST_HEX_LEN + 1];
+	struct digest d;
+
+	if (sum == NULL)
+		return -1;
+	digest_add(sum, p->has_next ? FORM "+" : FORM ".", sizeof(FORM));
+	for (size_t i = 0; i < p->n; i++)
+		digest_add(sum, p->rows[i].record.bytes, DIGEST_LEN);
+	digest_finish(sum, d.bytes);
+	digest_free(sum);
+	digest_hex(hex, &d);
+	(void)snprintf(out, ETAG_SIZE, "\"%.32s\"", hex);
 	return 0;
 }
 
@@ -81,14 +130,14 @@ load_record(struct app *app, const struct state_release *r, struct record **out,
 }
 
 static int
-put_course(struct page *p, const struct state_release *row, struct err *e)
+put_course(struct app *app, struct json_at courses, const struct state_release *row, struct err *e)
 {
 	struct json_at at, title;
 	struct record *r;
 
-	if (load_record(p->app, row, &r, e) == -1)
+	if (load_record(app, row, &r, e) == -1)
 		return -1;
-	at = json_add_object(p->courses);
+	at = json_add_object(courses);
 	json_put_text(at, "channel", r->channel);
 	json_put_text(at, "course", r->course);
 	json_put_int(at, "release", r->release);
@@ -101,59 +150,45 @@ put_course(struct page *p, const struct state_release *row, struct err *e)
 	json_put_int(at, "files", r->n_files);
 	json_put_int(at, "bytes", (int64_t)r->file_bytes);
 	record_free(r);
-	memcpy(p->channel, row->channel, sizeof(p->channel));
-	memcpy(p->course, row->course, sizeof(p->course));
-	p->n_left--;
 	return 0;
 }
 
-/* As many newest releases of one channel as the page has room for. */
 static int
-put_channel(struct page *p, const char *channel, struct err *e)
+put_page(struct exchange *x, const struct page *p, struct err *e)
 {
-	struct state_release *rows = NULL;
-	bool is_begun = strcmp(channel, p->channel) == 0;
-	size_t n = 0;
-	int rc = 0;
+	struct json *doc = json_new();
+	struct json_at courses = json_put_array(json_top(doc), "courses");
 
-	/* One more says whether there is a next page. */
-	if (state_releases_page(p->app->state, channel, is_begun ? p->course : "", p->n_left + 1,
-	    &rows, &n, e) == -1)
-		return -1;
-	for (size_t i = 0; i < n && rc == 0 && !p->has_next; i++) {
-		if (p->n_left > 0)
-			rc = put_course(p, &rows[i], e);
-		else
-			p->has_next = true;
+	for (size_t i = 0; i < p->n; i++)
+		if (put_course(context_app(x), courses, &p->rows[i], e) == -1) {
+			json_free(doc);
+			return -1;
+		}
+	if (p->has_next) {
+		const struct state_release *last = &p->rows[p->n - 1];
+		char next[2 * LIMIT_ID_BYTES + 2];
+
+		(void)snprintf(next, sizeof(next), "%s/%s", last->channel, last->course);
+		json_put_text(json_top(doc), "next", next);
 	}
-	free(rows);
-	return rc;
+	return respond_json_kept(x, doc, e);
 }
 
 int
 serve_catalogue(struct exchange *x, struct err *e)
 {
-	struct access_client *c = context_client(x);
-	struct page p = { .app = context_app(x) };
-	const struct regdoc *d;
-	struct json *doc;
-	size_t pos = 0;
+	struct page p = {
+		.walk = { .next_channel = next_visible, .ctx = context_client(x) },
+		.most = PAGE_USUAL,
+	};
+	char etag[ETAG_SIZE];
+	int rc = -1;
 
-	if (wanted_page(x, &p, e) == -1)
+	if (wanted_page(x, &p, e) == -1 || load_page(context_app(x), &p, e) == -1)
 		return -1;
-	doc = json_new();
-	p.courses = json_put_array(json_top(doc), "courses");
-	while (!p.has_next && (d =
-	    registry_next_visible(access_client_registry(c), &c->who, c->day, &pos)) != NULL)
-		if (strcmp(d->id, p.channel) >= 0 && put_channel(&p, d->id, e) == -1) {
-			json_free(doc);
-			return -1;
-		}
-	if (p.has_next) {
-		char next[sizeof(p.channel) + sizeof(p.course)];
-
-		(void)snprintf(next, sizeof(next), "%s/%s", p.channel, p.course);
-		json_put_text(json_top(doc), "next", next);
-	}
-	return respond_json(x, 200, doc, e);
+	if (etag_of(&p, etag, e) == 0 &&
+	    reply_conditions(x, etag, "private, no-cache", e) == 0)
+		rc = reply_is_made(x) ? 0 : put_page(x, &p, e);
+	free(p.rows);
+	return rc;
 }

@@ -8,7 +8,9 @@
 world
 wire_ca
 wire_enrol member sichuan || bail "no member"
-channel beijing.open beijing public bj >>"$T/world.log" 2>&1 || bail "no channel"
+for name in beijing.empty beijing.open beijing.zero; do
+	channel "$name" beijing public bj >>"$T/world.log" 2>&1 || bail "no channel"
+done
 for name in alpha beta gamma; do
 	course "$T/$name" "$name" 第一版
 	publish bj beijing.ip "$T/$name" >>"$T/world.log" 2>&1 || bail "not published"
@@ -53,4 +55,34 @@ for bad in limit=0 limit=1001 limit= limit=-1 limit=1x limit=9999999999999999999
 	"after=$long/a" "after=a/$long" after=%ff/a; do
 	is "$(status_as member "$URL/api/v1/catalogue?$bad")" 400 "$bad: 400"
 done
+
+# Who holds a page asks whether it is still the same.
+unchanged() { status_as "$1" -H "If-None-Match: $2" "$URL/api/v1/catalogue?$3"; }
+declare -A etag
+for page in limit=1 limit=3 'limit=3&after=beijing.ip/beta' limit=5; do
+	is "$(status_as member "$URL/api/v1/catalogue?$page")" 200 "$page: 200"
+	etag[$page]=$(header etag)
+	like "${etag[$page]}" '^"[0-9a-f]{32}"$' "with an ETag"
+	is "$(header cache-control)" 'private, no-cache' "to be kept by the one who asked, and asked for anew"
+	is "$(unchanged member "${etag[$page]}" "$page") $(header etag)" "304 ${etag[$page]}" "the same ETag again: 304"
+	[ ! -s "$T/body" ]
+	ok $? "without a body"
+done
+is "$(printf '%s\n' "${etag[@]}" | sort -u | wc -l)" 4 "each page has its own"
+is "$(unchanged member "${etag[limit=5]}" limit=1000)" 304 "a page of the same courses is the same page"
+is "$(unchanged member "${etag[limit=3]}" limit=5)" 200 "a longer one is not"
+is "$(unchanged nobody "${etag[limit=5]}" limit=5) $(jq '.courses | length' "$T/body")" "200 2" \
+	"an ETag of a member's page shows an anonymous nothing"
+is "$(unchanged member "\"0\", W/${etag[limit=5]}" limit=5)" 304 "one of a list is enough"
+is "$(status_as member -H 'If-Match: "0"' "$URL/api/v1/catalogue")" 412 "If-Match of another page: 412"
+is "$(status_as member -H 'Range: bytes=0-9' "$URL/api/v1/catalogue?limit=5") $(header etag)" "200 ${etag[limit=5]}" \
+	"a range of a page is the whole"
+# What a page says of a course is part of no hash: FORM in serve_catalogue.c changes with it.
+is "$(as member "$URL/api/v1/catalogue?limit=1" | jq -c '.courses[0] | keys_unsorted')" \
+	'["bytes","channel","course","field","files","label","published","release","title"]' "nine members"
+echo more >"$T/gamma/more.txt"
+publish bj beijing.ip "$T/gamma" --label 第二版 >>"$T/world.log" 2>&1 || bail "not published"
+is "$(unchanged member "${etag[limit=5]}" limit=5) $(jq '.courses[2].release' "$T/body")" "200 2" \
+	"after a publication: the new page"
+is "$(unchanged member "${etag[limit=1]}" limit=1)" 304 "a page it does not concern is the same"
 done_testing
