@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Courses without content for measuring the catalogue: fill STATE-DIR CHANNEL FROM TO enters
- * courses c<FROM> to c<TO - 1> of the channel, one release each, as a hub enters a publication: a
- * record in the store, a row and an entry of the audit log.  The hub must not run.  What no
- * catalogue looks at (packs, indexes, signed roles) is not made.
+ * Courses without content for measuring the catalogue: fill STATE-DIR CHANNEL FROM TO [CHANNELS]
+ * enters courses c<FROM> to c<TO - 1> of the channel, one release each, as a hub enters a
+ * publication: a record in the store, a row and an entry of the audit log.  With CHANNELS they go
+ * in turn to so many channels, CHANNEL.00000 and on.  The hub must not run.  What no catalogue
+ * looks at (packs, indexes, signed roles, channels in the registry) is not made.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -94,13 +95,14 @@ enter(struct store *store, struct state *state, const char *channel, unsigned lo
 int
 main(int argc, char **argv)
 {
-	char path[4096];
+	char path[4096], channel[LIMIT_ID_BYTES + 1];
+	unsigned long n_channels = argc == 6 ? strtoul(argv[5], NULL, 10) : 0;
 	struct store *store;
 	struct state *state;
 	struct err e = { 0 };
 
-	if (argc != 5) {
-		(void)fprintf(stderr, "usage: fill STATE-DIR CHANNEL FROM TO\n");
+	if (argc != 5 && n_channels == 0) {
+		(void)fprintf(stderr, "usage: fill STATE-DIR CHANNEL FROM TO [CHANNELS]\n");
 		return 2;
 	}
 	(void)snprintf(path, sizeof(path), "%s/repo", argv[1]);
@@ -109,8 +111,11 @@ main(int argc, char **argv)
 	(void)snprintf(path, sizeof(path), "%s/state.db", argv[1]);
 	if (state_open(path, &state, &e) == -1)
 		die(path, &e);
-	for (unsigned long n = strtoul(argv[3], NULL, 10); n < strtoul(argv[4], NULL, 10); n++)
-		enter(store, state, argv[2], n);
+	for (unsigned long n = strtoul(argv[3], NULL, 10); n < strtoul(argv[4], NULL, 10); n++) {
+		(void)snprintf(channel, sizeof(channel), n_channels > 0 ? "%.42s.%05lu" : "%.48s",
+		    argv[2], n_channels > 0 ? n % n_channels : 0);
+		enter(store, state, channel, n);
+	}
 	state_close(state);
 	store_close(store);
 	return 0;
