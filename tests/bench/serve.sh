@@ -226,6 +226,15 @@ catalogue() {
 	say "serve.${name}.memory" "$(resident "$HUB_PID")" B
 }
 
+# is_settled PID: its memory has been the same for five seconds.
+is_settled() {
+	local now
+	now=$(resident "$1")
+	if [ "$now" != "$settled_bytes" ]; then
+		settled_at=$SECONDS settled_bytes=$now
+	fi
+	[ $((SECONDS - settled_at)) -ge 5 ]
+}
 # memory NAME COUNT: resident bytes per idle connection
 resident() { awk '/^(RssAnon|RssShmem):/ { n += $2 } END { print n * 1024 }' "/proc/$1/status"; }
 memory() {
@@ -241,7 +250,9 @@ memory() {
 		PIDS+=("$idle")
 		exec 8>"$T/hold.$who"
 		wait_for "$count idle connections at $who" grep -q requests= "$T/idle.out" || bail "idle: $(cat "$T/idle.out")"
-		sleep 5 # what the handshakes needed beyond the connections is given back, by whoever does so
+		# What the handshakes needed beyond the connections is given back, by whoever does so.
+		settled_at=$SECONDS settled_bytes=0
+		wait_for "memory that stays as it is" is_settled "$pid"
 		printf -v "per_$who" '%d' $((($(resident "$pid") - before) / count))
 		exec 8>&-
 		wait "$idle" || bail "idle: $(cat "$T/idle.out")"

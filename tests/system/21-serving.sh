@@ -127,11 +127,18 @@ queued() { # bytes the hub's kernel has not sent or that nobody has taken
 		cut -d: -f1 | sort | tail -n 1)
 	echo $((0x${queue:-0}))
 }
+# Twenty looks, one after another, at a queue that a hub with anything to send would add to.
+last=0 n_same=0
 is_stuck() {
-	local one
-	one=$(queued)
-	sleep 0.2
-	[ "$one" -gt 0 ] && [ "$(queued)" = "$one" ]
+	local now
+	now=$(queued)
+	if [ "$now" -gt 0 ] && [ "$now" = "$last" ]; then
+		n_same=$((n_same + 1))
+	else
+		n_same=0
+	fi
+	last=$now
+	[ "$n_same" -ge 20 ]
 }
 mkfifo "$T/unread"
 exec 9<>"$T/unread" # somebody could read
