@@ -56,7 +56,7 @@ end(const char *channel)
 static int
 set_up(void **s)
 {
-	char path[64], channel[8];
+	char path[64], channel[16];
 	struct err e = { 0 };
 
 	(void)s;
