@@ -105,6 +105,9 @@ on_header(char *line, size_t size, size_t n, void *ctx)
 		    a->r->path, HEADERS_BYTES);
 		return 0;
 	}
+	/* Behind a body come trailers, and nothing that they say is believed. */
+	if (reply->body_bytes > 0 || a->complaint_bytes > 0)
+		return len;
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		/* A new answer begins: what 100 Continue said is of no interest. */
 		memset(reply, 0, sizeof(*reply));
@@ -467,11 +470,24 @@ make_headers(const struct transfer_request *r, struct curl_slist **out, struct e
 	return 0;
 }
 
+/* Of the setting, without the name in it; NULL: none is set (the environment may have one). */
+static const char *
+proxy_host(const struct transfer *t)
+{
+	const char *proxy = t->line.proxy, *host;
+
+	if (proxy == NULL || *proxy == '\0')
+		return NULL;
+	host = strrchr(proxy, '@');
+	return host != NULL ? host + 1 : proxy;
+}
+
 /* What the transport said, where no callback stopped it. */
 static int
 judge_transport(struct transfer *t, const struct attempt *a, CURLcode code, struct err *e)
 {
 	const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
+	const char *proxy = proxy_host(t);
 	char quoted[240];
 	long connect_status = 0;
 
@@ -492,8 +508,11 @@ judge_transport(struct transfer *t, const struct attempt *a, CURLcode code, stru
 	if (code == CURLE_SSL_CERTPROBLEM)
 		return err_set(e, ERR_BAD_INPUT, "the client certificate or its key: %s",
 		    err_quote(quoted, sizeof(quoted), text, strlen(text)));
-	return err_set(e, ERR_NETWORK, "%s%s: %s", t->base_url, a->r->path,
-	    err_quote(quoted, sizeof(quoted), text, strlen(text)));
+	(void)err_quote(quoted, sizeof(quoted), text, strlen(text));
+	if (proxy != NULL && connect_status != 200)
+		return err_set(e, ERR_NETWORK, "%s, through the proxy %s: %s", t->base_url,
+		    proxy, quoted);
+	return err_set(e, ERR_NETWORK, "%s%s: %s", t->base_url, a->r->path, quoted);
 }
 
 /* The hub answered: is it a success? */

@@ -12,6 +12,7 @@
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/part.h"
+#include "clients/kebao/space.h"
 #include "clients/kebao/text.h"
 #include "clients/kebao/ticks.h"
 #include "clients/kebao/update.h"
@@ -202,16 +203,47 @@ repair_wanted(struct fetch *f, enum status status)
 
 /* --- little room --- */
 
-/*
- * Remove releases that a newer held one replaced, until so much is free.  The newest of a
- * course is never touched: it may be the only copy.
- */
+/* The newest of a course is never removed for room: it may be the only copy. */
+static bool
+is_replaced(const struct library *l, const struct library_name *name)
+{
+	return library_newest(l, name->channel, name->course) != name;
+}
+
+/* What all releases together would give back that newer held ones replaced. */
+static int
+room_to_make(const struct fetch *f, uint64_t *out, struct err *e)
+{
+	const struct library *l = &f->library;
+	struct space_sum sum = SPACE_SUM_INIT;
+	char path[LIBRARY_PATH_SIZE];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < l->n_held; i++)
+		if (is_replaced(l, &l->held[i])) {
+			library_path(path, LIBRARY_FILES, &l->held[i]);
+			rc = space_sum_add(&sum, home_dirfd(f->s->home), path, e);
+		}
+	*out = space_sum_bytes(&sum);
+	space_sum_clear(&sum);
+	return rc;
+}
+
+/* Remove replaced releases until so much is free; none where all would not be enough. */
 static int
 make_room(struct fetch *f, uint64_t want_bytes, struct err *e)
 {
 	const struct library *l = &f->library;
-	uint64_t room;
+	uint64_t room, more;
 
+	if (file_free_bytes(home_dirfd(f->s->home), &room, e) == -1)
+		return -1;
+	if (room >= want_bytes)
+		return 0;
+	if (room_to_make(f, &more, e) == -1)
+		return -1;
+	if (more < want_bytes - room)
+		return 0;
 	for (size_t i = 0; i < l->n_held; i++) {
 		const struct library_name *name = &l->held[i];
 		struct text release;
@@ -220,7 +252,7 @@ make_room(struct fetch *f, uint64_t want_bytes, struct err *e)
 			return -1;
 		if (room >= want_bytes)
 			return 0;
-		if (library_newest(l, name->channel, name->course) == name)
+		if (!is_replaced(l, name))
 			continue;
 		if (library_remove(f->s->home, name, e) == -1)
 			return -1;

@@ -28,6 +28,9 @@ struct pace {
 	pthread_mutex_t lock;            /* of all below */
 	char month[MONTH_SIZE];
 	uint64_t used_bytes;             /* of the month */
+	/* The month before, which comes back where the clock was ahead; "": none. */
+	char earlier[MONTH_SIZE];
+	uint64_t earlier_bytes;
 	uint64_t unsaved_bytes;
 	int64_t asked_at;
 	enum pace_state state;           /* as of asked_at */
@@ -44,24 +47,64 @@ month_of(const struct tm *tm, char *out)
 }
 
 static void
+load_month(struct json_at at, char month[MONTH_SIZE], uint64_t *used_bytes)
+{
+	const char *text = NULL;
+	int64_t used;
+
+	if (json_get_text(at, "month", &text, NULL) == 0 && strlen(text) < MONTH_SIZE &&
+	    json_get_int_in(at, "received_bytes", 0, JSON_INT_MAX, &used, NULL) == 0) {
+		memcpy(month, text, strlen(text) + 1);
+		*used_bytes = (uint64_t)used;
+	}
+}
+
+static void
 load(struct pace *p)
 {
 	struct buf bytes = BUF_INIT;
 	struct json *doc = NULL;
-	const char *month = NULL;
-	int64_t used;
+	struct json_at earlier;
 
 	/* Where it is lost the month begins anew. */
 	if (file_load(home_dirfd(p->home), USAGE, USAGE_BYTES, &bytes, NULL) == 0 &&
-	    json_parse(buf_data(&bytes), buf_len(&bytes), GATE_ANY, &doc, NULL) == 0 &&
-	    json_get_text(json_top(doc), "month", &month, NULL) == 0 &&
-	    strlen(month) < sizeof(p->month) &&
-	    json_get_int_in(json_top(doc), "received_bytes", 0, JSON_INT_MAX, &used, NULL) == 0) {
-		memcpy(p->month, month, strlen(month) + 1);
-		p->used_bytes = (uint64_t)used;
+	    json_parse(buf_data(&bytes), buf_len(&bytes), GATE_ANY, &doc, NULL) == 0) {
+		load_month(json_top(doc), p->month, &p->used_bytes);
+		if (json_get_object(json_top(doc), "earlier", &earlier, NULL) == 0)
+			load_month(earlier, p->earlier, &p->earlier_bytes);
 	}
 	json_free(doc);
 	buf_clear(&bytes);
+}
+
+static void
+put_month(struct json_at at, const char *month, uint64_t used_bytes)
+{
+	json_put_text(at, "month", month);
+	json_put_int(at, "received_bytes",
+	    used_bytes < JSON_INT_MAX ? (int64_t)used_bytes : JSON_INT_MAX);
+}
+
+/*
+ * The clock says so.  Neither one that was ahead and is set back nor one that is behind until it
+ * asks the net gives anybody a second budget.
+ */
+static void
+turn_to(struct pace *p, const char *month)
+{
+	int order = strcmp(month, p->month);
+
+	if (order < 0 && strcmp(month, p->earlier) < 0)
+		return; /* it is behind */
+	if (order > 0) {
+		memcpy(p->earlier, p->month, sizeof(p->earlier));
+		p->earlier_bytes = p->used_bytes;
+		p->used_bytes = 0;
+	} else if (order < 0 && strcmp(month, p->earlier) == 0) {
+		p->used_bytes += p->earlier_bytes;
+		p->earlier[0] = '\0';
+	}
+	memcpy(p->month, month, strlen(month) + 1);
 }
 
 /*
@@ -75,8 +118,9 @@ save(struct pace *p, bool is_durable)
 	struct json *doc = json_new();
 	struct buf bytes = BUF_INIT;
 
-	json_put_text(json_top(doc), "month", p->month);
-	json_put_int(json_top(doc), "received_bytes", (int64_t)p->used_bytes);
+	put_month(json_top(doc), p->month, p->used_bytes);
+	if (p->earlier[0] != '\0')
+		put_month(json_put_object(json_top(doc), "earlier"), p->earlier, p->earlier_bytes);
 	p->unsaved_bytes = 0;
 	if (canon_write(json_top(doc), &bytes, NULL) == -1 ||
 	    buf_add_text(&bytes, "\n", NULL) == -1)
@@ -151,10 +195,7 @@ look(struct pace *p, int64_t now)
 	if (localtime_r(&t, &tm) == NULL)
 		return;
 	month_of(&tm, month);
-	/* A clock that was ahead and is set back gives nobody a second budget. */
-	if (strcmp(month, p->month) > 0)
-		p->used_bytes = 0;
-	memcpy(p->month, month, sizeof(month));
+	turn_to(p, month);
 	wait = settings_minutes_until_open(s, (unsigned)(tm.tm_hour * 60 + tm.tm_min));
 	if (file_exists(home_dirfd(p->home), PAUSED)) {
 		p->state = PACE_PAUSED;

@@ -74,16 +74,19 @@ patched_drop(struct patched *p)
 		return; /* part_tidy() does it one day */
 }
 
-/* A file of the release that is held. */
+/* A file of the release that is held; frames from packs do without it. */
 static int
 read_old(void *ctx, uint32_t entry, uint64_t off, void *out, size_t len, struct err *e)
 {
 	struct patched *p = ctx;
 	int fd = treedir_file(&p->dir, entry);
+	struct err mine = { 0 };
 
 	if (fd == -1)
 		return err_set(e, ERR_BAD_INPUT, "a file of the release held here is gone");
-	return file_pread_all(fd, out, len, off, e);
+	if (file_pread_all(fd, out, len, off, &mine) == -1)
+		return err_set(e, ERR_BAD_INPUT, "a file of the release held here: %s", mine.text);
+	return 0;
 }
 
 static int

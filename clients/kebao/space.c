@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,27 +90,134 @@ space_freed_bytes(int dirfd, const struct index *ix, const struct index *next, u
 }
 
 uint64_t
-space_used_bytes(int dirfd, const char *path)
+space_lost_bytes(const struct index *ix)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < index_n_entries(ix); i++) {
+		struct index_entry entry;
+
+		index_entry(ix, i, &entry);
+		if (entry.tar.kind != TAR_DIRECTORY)
+			sum += in_blocks(entry.tar.size) - entry.tar.size;
+	}
+	return sum;
+}
+
+/* --- what lies below a directory --- */
+
+typedef int visit_fn(void *ctx, const struct stat *st, struct err *e);
+
+/* Every regular file; what cannot be read counts for nothing. */
+static int
+walk(int dirfd, const char *path, visit_fn *visit, void *ctx, struct err *e)
 {
 	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *d;
-	uint64_t sum = 0;
 	struct stat st;
+	int rc = 0;
 
 	if (dir == NULL && fd != -1)
 		(void)close(fd); /* only a handle */
 	if (dir == NULL)
 		return 0;
-	while ((d = readdir(dir)) != NULL) {
+	while (rc == 0 && (d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
 		    fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 			continue;
 		if (S_ISDIR(st.st_mode))
-			sum += space_used_bytes(fd, d->d_name);
-		else if (st.st_nlink == 1)
-			sum += (uint64_t)st.st_blocks * 512;
+			rc = walk(fd, d->d_name, visit, ctx, e);
+		else if (S_ISREG(st.st_mode))
+			rc = visit(ctx, &st, e);
 	}
 	(void)closedir(dir); /* only read */
+	return rc;
+}
+
+static int
+count_single(void *ctx, const struct stat *st, struct err *e)
+{
+	uint64_t *sum = ctx;
+
+	(void)e;
+	if (st->st_nlink == 1)
+		*sum += (uint64_t)st->st_blocks * 512;
+	return 0;
+}
+
+uint64_t
+space_used_bytes(int dirfd, const char *path)
+{
+	uint64_t sum = 0;
+
+	return walk(dirfd, path, count_single, &sum, NULL) == 0 ? sum : 0;
+}
+
+struct space_file {
+	dev_t device;
+	ino_t number;
+	uint64_t n_names;
+	uint64_t bytes;
+};
+
+static int
+add_file(void *ctx, const struct stat *st, struct err *e)
+{
+	struct space_sum *s = ctx;
+
+	if (s->n == s->size) {
+		size_t size = s->size > 0 ? 2 * s->size : 64;
+		struct space_file *more = reallocarray(s->files, size, sizeof(*more));
+
+		if (more == NULL)
+			return err_nomem(e);
+		s->files = more;
+		s->size = size;
+	}
+	s->files[s->n++] = (struct space_file){
+		.device = st->st_dev, .number = st->st_ino, .n_names = st->st_nlink,
+		.bytes = (uint64_t)st->st_blocks * 512,
+	};
+	return 0;
+}
+
+int
+space_sum_add(struct space_sum *s, int dirfd, const char *path, struct err *e)
+{
+	return walk(dirfd, path, add_file, s, e);
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct space_file *x = a, *y = b;
+
+	if (x->device != y->device)
+		return x->device < y->device ? -1 : 1;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+uint64_t
+space_sum_bytes(struct space_sum *s)
+{
+	uint64_t sum = 0;
+
+	if (s->n > 1)
+		qsort(s->files, s->n, sizeof(*s->files), by_number);
+	for (size_t i = 0, n; i < s->n; i += n) {
+		n = 1;
+		while (i + n < s->n && by_number(&s->files[i], &s->files[i + n]) == 0)
+			n++;
+		if (n == s->files[i].n_names)
+			sum += s->files[i].bytes;
+	}
 	return sum;
+}
+
+void
+space_sum_clear(struct space_sum *s)
+{
+	free(s->files);
+	*s = (struct space_sum)SPACE_SUM_INIT;
 }

@@ -7,6 +7,7 @@
 #ifndef KEBAO_CLIENTS_KEBAO_SPACE_H
 #define KEBAO_CLIENTS_KEBAO_SPACE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "catalog/base/err.h"
@@ -33,5 +34,21 @@ int space_freed_bytes(int dirfd, const struct index *ix, const struct index *nex
 
 /* Bytes that files with one name take below a directory; 0 where there is none. */
 uint64_t space_used_bytes(int dirfd, const char *path);
+
+/* What removing several directories together would give back; begin with SPACE_SUM_INIT. */
+struct space_sum {
+	struct space_file *files; /* owned */
+	size_t n, size;
+};
+#define SPACE_SUM_INIT { NULL, 0, 0 }
+
+int space_sum_add(struct space_sum *s, int dirfd, const char *path, struct err *e)
+    __attribute__((warn_unused_result));
+/* Of files all of whose names are below the directories that were added. */
+uint64_t space_sum_bytes(struct space_sum *s);
+void space_sum_clear(struct space_sum *s);
+
+/* Bytes that the last blocks of all files leave unused. */
+uint64_t space_lost_bytes(const struct index *ix);
 
 #endif

@@ -175,11 +175,22 @@ update_on_download(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 	w->u->on_progress(w->u->ctx, &p);
 }
 
-static int
-check_space(const struct update_work *w, uint64_t need_bytes, struct err *e)
+/* In whole blocks: 20,000 lines of a quiz take 80 MB. */
+static uint64_t
+bytes_to_write(const struct update_work *w, uint64_t content_bytes)
 {
+	uint32_t n = index_n_entries(w->index); /* not 0: something is to be written */
+	struct tree_figures figures;
+
+	tree_figures(w->tree, &figures);
+	return content_bytes + space_lost_bytes(w->index) * (n - figures.n_files_done) / n;
+}
+
+static int
+check_space(const struct update_work *w, uint64_t content_bytes, struct err *e)
+{
+	uint64_t need_bytes = bytes_to_write(w, content_bytes), room;
 	struct text need, have, reserve;
-	uint64_t room;
 
 	if (file_free_bytes(w->dirfd, &room, e) == -1)
 		return -1;
@@ -202,15 +213,15 @@ stage(struct update_work *w, struct err *e)
 		.on_progress = on_look, .ctx = (void *)w->u,
 	};
 	char path[LIBRARY_PATH_SIZE];
-	uint64_t need_bytes;
+	uint64_t content_bytes;
 	size_t n;
 
 	library_path(path, LIBRARY_WORK, &w->u->offer->name);
 	w->dirfd = home_open_dir(w->u->home, path, e);
 	if (w->dirfd == -1 || tree_open(w->dirfd, w->index, &opt, &w->tree, e) == -1)
 		return -1;
-	(void)tree_plan(w->tree, &n, &need_bytes);
-	return n == 0 ? 0 : check_space(w, need_bytes, e);
+	(void)tree_plan(w->tree, &n, &content_bytes);
+	return n == 0 ? 0 : check_space(w, content_bytes, e);
 }
 
 static int

@@ -7,13 +7,13 @@
 . "$(dirname "$0")/line.sh"
 
 world
-# This is about frames and indexes; 23-patch.sh is about patches.
+# Frames and indexes first; patches come at the end.
 hub_stop
 hub_conf 'patches = off'
 hub_start || bail "the hub does not start"
 line_start --listen 0 || bail "no line"
 # People of one organisation, each with an empty library, all behind the line.
-for who in whole cut killed newer small; do
+for who in whole cut killed newer small patch patchcut; do
 	enrol "$who" sichuan >>"$T/world.log" 2>&1 || bail "no $who"
 	line_of "$who"
 done
@@ -135,6 +135,49 @@ is "$status" 0 "fetched although the client was killed within the index"
 down=$(($(line_stat down) - begin))
 diag "with a kill in the index: $down bytes"
 at_most $((whole + 2 * HANDSHAKE + 49152)) "what had come of the index did not come again"
+[ "$(find "$parts" -type f | wc -l)" = 0 ]
+ok $? "and no part is left"
+
+# --- within a group of a patch ---
+hub_stop
+hub_conf
+hub_start || bail "no hub with patches"
+log_has() { grep -q "$1" "$T/hub.log"; }
+course "$T/scans" scans 第一版
+noise 3000000 05 >"$T/scans/pages.pdf"
+exits 0 "scanned pages are published" publish bj beijing.ip "$T/scans"
+for who in patch patchcut; do exits 0 "$who has them" kb "$who" fetch scans; done
+# A note on every page changes every frame; the new pages are what a patch has to bring.
+perl -e 'local $/ = \32768; while (<STDIN>) { print $_, "note $.\n" }' <"$T/scans/pages.pdf" >"$T/pages.new"
+{ cat "$T/pages.new" && noise 1500000 06; } >"$T/scans/pages.pdf"
+course "$T/scans" scans 第二版
+exits 0 "and again, with notes and more pages" publish bj beijing.ip "$T/scans"
+wait_for "the patch" log_has '"event":"patch-made".*"course":"scans","release":2,"from":1' || bail "no patch"
+down_during kb patch fetch scans -v --lang en
+like "$err" 'by patch from release 1' "undisturbed it comes by patch"
+whole=$down
+diag "undisturbed: $whole bytes"
+[ "$whole" -ge 1500000 ] && [ "$whole" -le 1600000 ]
+ok $? "which is the new pages, in one group of the patch"
+parts=$T/home/patchcut/.local/share/kebao/work/.parts
+begin=$(line_stat down)
+for part in 400000 850000; do
+	line hole 460000
+	start patchcut fetch scans
+	wait_for "$part bytes of the patch" part_has "$part" || bail "no part"
+	kill -KILL "$KB_PID"
+	wait "$KB_PID" 2>/dev/null
+	line pass
+done
+run kb patchcut fetch scans -v --lang en
+is "$status" 0 "fetched although the client was killed twice within the group"
+like "$err" 'by patch from release 1' "by the patch that was begun"
+down=$(($(line_stat down) - begin))
+diag "with two kills: $down bytes"
+at_most $((whole + 2 * (HANDSHAKE + 65536))) "what had come of the group did not come again"
+diff -r "$T/scans" "$(library patchcut)/beijing.ip/scans/2" >"$T/diff.out" 2>&1
+ok $? "it is the release" || diag "$(head -n 5 "$T/diff.out")"
+exits 0 "which verifies" kb patchcut verify
 [ "$(find "$parts" -type f | wc -l)" = 0 ]
 ok $? "and no part is left"
 done_testing

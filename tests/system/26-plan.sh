@@ -95,14 +95,13 @@ course "$T/film" film 第二版
 noise 500000 07 >"$T/film/e.mp4"
 run publish bj beijing.ip "$T/film"
 free=$(df --output=avail -B1 "$T" | tail -n 1)
-# More than there is: so the kept release has to go, and it does not suffice.
+# More than there is; 35-space.sh has a disk of its own, and removes just as much as is needed.
 run kb sc config reserve $((free + (1 << 30)))
 run kb sc fetch --low-space
-is "$status" 6 "where it does not suffice"
-[ ! -d "$HOME_SC/library/beijing.ip/small/1" ] && [ -d "$HOME_SC/library/beijing.ip/small/2" ] &&
+is "$status" 6 "where all that was replaced would not suffice"
+[ -d "$HOME_SC/library/beijing.ip/small/1" ] && [ -d "$HOME_SC/library/beijing.ip/small/2" ] &&
 	[ -d "$HOME_SC/library/beijing.ip/film/1" ]
-ok $? "only what a newer release replaced was removed"
-like "$err" 'removed beijing.ip/small release 1' "which was said"
+ok $? "nothing was removed in vain"
 run kb sc config reserve --unset
 exits 0 "with room again" kb sc fetch --low-space
 [ -d "$HOME_SC/library/beijing.ip/film/2" ] && [ ! -e "$HOME_SC/library/beijing.ip/film/1" ]

@@ -84,6 +84,15 @@ ok $? "the plan knows" || diag "$out"
 # As if the clock had been ahead.
 sed -i 's/"month":"[0-9-]*"/"month":"2099-01"/' "$HOME_SC/usage.json"
 exits 13 "a clock that is set back does not begin a month" kb sc fetch
+# usage MONTH BYTES EARLIER BYTES: what was used when.
+usage() {
+	printf '{"earlier":{"month":"%s","received_bytes":%d},"month":"%s","received_bytes":%d}\n' "$3" "$4" "$1" "$2" \
+		>"$HOME_SC/usage.json"
+}
+usage 2099-01 10 "$(date +%Y-%m)" 2000000
+exits 13 "and the true month's use comes back" kb sc fetch
+usage 2099-02 2000000 2099-01 0
+exits 13 "a clock that is behind does not end a month" kb sc fetch
 # As if it were last month's.
 sed -i 's/"month":"[0-9-]*"/"month":"2020-01"/' "$HOME_SC/usage.json"
 config monthly-budget 9M
@@ -177,8 +186,15 @@ config proxy-password-file "$T/proxy.password"
 exits 0 "with the password" kb sc fetch
 [ "$(line_stat down)" -gt 100000 ]
 ok $? "the course came through the proxy"
-[ -d "$(library sc)/beijing.ip/film/9" ]
+cmp -s "$T/course/film.mp4" "$(library sc)"/beijing.ip/film/*/film.mp4
 ok $? "and is there"
+# A hub speaks TLS: to who asks it as a proxy it answers rubbish.
+config proxy "http://clerk@127.0.0.1:$PORT"
+start fetch --lang en
+wait_for "the other try" grep -q 'again in' "$T/start.err" || bail "no other try"
+kill "$KB_PID"
+wait "$KB_PID"
+like "$(cat "$T/start.err")" "through the proxy 127.0.0.1:$PORT: " "a proxy that answers rubbish is named"
 config proxy --unset
 config proxy-password-file --unset
 release 100000 09

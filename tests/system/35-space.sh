@@ -82,6 +82,31 @@ else
 	diff -r "$T/many" "$(library sc)/beijing.ip/small/2" >"$T/diff.out"
 	ok $? "with what was published"
 
+	# --- little room: release by release -------------------------------------------------------
+	course "$T/small" small three && head -c 2000000 /dev/urandom >"$T/small/picture.jpg"
+	exits 0 "another release of it" publish bj beijing.ip "$T/small"
+	exits 0 "is fetched beside the one before" kb sc fetch small --keep-old
+	course "$T/small" small four && echo more >>"$T/small/text"
+	exits 0 "and another" publish bj beijing.ip "$T/small"
+	exits 0 "with the picture they share" kb sc fetch small --keep-old
+	course "$T/film" film one && head -c 6000000 /dev/urandom >"$T/film/film.mp4"
+	exits 0 "something new" publish bj beijing.ip "$T/film"
+	held() { (cd "$(library sc)/beijing.ip" && echo small/* film/*) 2>/dev/null; }
+	# leaves BYTES: what the reserve leaves of the disk.
+	leaves() {
+		kb sc config reserve $(($(df --output=avail -B1 "$T/home/sc" | tail -n 1) - $1)) >/dev/null || bail "no reserve"
+	}
+	is "$(held)" "small/2 small/3 small/4 film/*" "three releases are held"
+	leaves 2000000
+	exits 6 "where what was replaced would not be enough" kb sc --lang en fetch film --low-space
+	is "$(held)" "small/2 small/3 small/4 film/*" "nothing is removed"
+	leaves 5500000
+	exits 0 "where it is enough, it is removed" kb sc --lang en fetch film --low-space
+	like "$err" 'removed beijing.ip/small release [23]' "which is said"
+	like "$(held)" '^small/[23] small/4 film/1$|^small/4 film/1$' "and the newest stays"
+	kb sc config reserve 14M >/dev/null || bail "no reserve"
+	exits 0 "all that is held verifies" kb sc verify
+
 	# --- the hub's -----------------------------------------------------------------------------
 	course "$T/huge" huge one && head -c 50000000 /dev/urandom >"$T/huge/video.mp4"
 	before=$(content "$HUB/repo")
