@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "catalog/base/file.h"
@@ -123,17 +122,29 @@ read_owner(int fd, char *out, size_t size)
 		(void)snprintf(out, size, "?");
 }
 
+/*
+ * Of the whole file, held by the open file as flock(2) has it; unlike that it can be asked for
+ * without being taken, so that who only looks never stands in the way of a run that begins.
+ */
+static int
+ask_lock(int fd, int how, struct flock *lock)
+{
+	*lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return fcntl(fd, how, lock);
+}
+
 int
 home_lock(struct home *h, struct err *e)
 {
 	int fd = openat(h->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct flock lock;
 	char owner[24];
 	int len;
 
 	if (fd == -1)
 		return err_errno(e, "%s/lock", h->path);
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno == EWOULDBLOCK) {
+	if (ask_lock(fd, F_OFD_SETLK, &lock) == -1) {
+		if (errno == EAGAIN || errno == EACCES) {
 			read_owner(fd, owner, sizeof(owner));
 			(void)err_set(e, ERR_BUSY, "another kebao (process %s) is at work in %s",
 			    owner, h->path);
@@ -157,12 +168,12 @@ bool
 home_is_locked(const struct home *h)
 {
 	int fd = openat(h->dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct flock lock;
 	bool is_locked;
 
 	if (fd == -1)
 		return false;
-	/* Shared, so that two who look do not see each other; closing gives it back. */
-	is_locked = flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+	is_locked = ask_lock(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 	(void)close(fd);
 	return is_locked;
 }

@@ -60,4 +60,20 @@ exits 13 "a fetch then does nothing" kb sc fetch
 exits 0 "resumed" kb sc resume
 run kb sc fetch --quiet
 is "$status$out$err" 0 "a quiet fetch of nothing says nothing"
+
+# --- somebody looks while a run begins ---
+if strace -o /dev/null true 2>/dev/null; then
+	# His question about the lock takes a second, the file being open.
+	[ "$(basename "$KEBAO_BIN")" != asan ] || export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
+	"${AS_USER[@]}" env HOME="$T/home/sc" strace -qq -o /dev/null -e trace=flock,fcntl \
+		-e inject=flock,fcntl:delay_exit=1000000 "$BIN/kebao" status >"$T/look.out" 2>&1 &
+	LOOK_PID=$!
+	asks() { find "/proc/$(pgrep -P "$LOOK_PID")/fd" -lname '*/lock' | grep -q .; }
+	wait_for "the question" asks || bail "it does not ask: $(cat "$T/look.out")"
+	exits 0 "who looks does not stand in the way of a run that begins" kb sc fetch --quiet
+	wait "$LOOK_PID"
+	is "$?" 0 "and learns what he wants to know" || diag "$(cat "$T/look.out")"
+else
+	skip "no strace here: a run that begins while somebody looks"
+fi
 done_testing
