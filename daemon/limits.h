@@ -25,6 +25,7 @@
 #define LIMIT_TURN_BYTES (512u << 10)    /* of a reply before others' turn; the kernel has room */
 #define LIMIT_TURNS_PER_POLL 32          /* of connections, until the kernel is asked for others */
 #define LIMIT_LANE_US 500u               /* of a loop's time for one address before others' turn */
+#define LIMIT_VAIN_EVENTS 4u             /* of a connection that queues: then it is disarmed */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 
 #define LIMIT_TLS_STEPS 256u             /* beside data: new keys take a few, each 100 GiB */

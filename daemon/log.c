@@ -15,6 +15,7 @@
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
 static _Atomic int log_fd = STDERR_FILENO;
+static _Thread_local struct log_gathering *gathering;
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -216,16 +217,51 @@ log_err(struct log_line *l, const struct err *e)
 	log_text(l, "error", e->text);
 }
 
+/* Whole lines; a log that cannot be written has nowhere to complain. */
+static void
+write_lines(const char *text, size_t len)
+{
+	if (write(atomic_load(&log_fd), text, len) == -1)
+		return;
+}
+
+void
+log_flush(void)
+{
+	struct log_gathering *g = gathering;
+
+	if (g == NULL || g->len == 0)
+		return;
+	write_lines(g->text, g->len);
+	g->len = 0;
+}
+
+void
+log_gather(struct log_gathering *g)
+{
+	log_flush();
+	gathering = g;
+}
+
 void
 log_end(struct log_line *l)
 {
+	struct log_gathering *g = gathering;
+
 	if (l->is_off)
 		return;
 	l->text[l->len++] = '}';
 	l->text[l->len++] = '\n';
-	/* One write is one line; a log that cannot be written has nowhere to complain. */
-	if (write(atomic_load(&log_fd), l->text, l->len) == -1)
+	if (g == NULL) {
+		write_lines(l->text, l->len);
 		return;
+	}
+	if (l->len > sizeof(g->text) - g->len)
+		log_flush();
+	memcpy(g->text + g->len, l->text, l->len); /* a line is shorter than all of it */
+	g->len += l->len;
+	if (g->len == l->len)
+		g->on_first(g->ctx);
 }
 
 void

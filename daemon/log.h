@@ -2,7 +2,7 @@
 /*
  * The log: one JSON object per event and line on stderr, where journald or a
  * file picks it up; a test may want it elsewhere.  Bytes from a peer are made printable first;
- *keys, codes and tokens never come here.  Any thread; a line is written whole.
+ * keys, codes and tokens never come here.  Any thread; a line is written whole.
  *
  *	struct log_line l;
  *	log_begin(&l, LOG_LEVEL_INFO, "draft-verified");
@@ -13,6 +13,7 @@
 #ifndef KEBAO_DAEMON_LOG_H
 #define KEBAO_DAEMON_LOG_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,22 @@ void log_text(struct log_line *l, const char *key, const char *value);
 void log_number(struct log_line *l, const char *key, int64_t value);
 void log_err(struct log_line *l, const struct err *e); /* "class" and "error" */
 void log_end(struct log_line *l);
+
+/*
+ * Lines of one thread that go with one write: a loop answers some thirty requests between two looks
+ * at its sockets.  on_first is told of the first line after each log_flush(), so that somebody
+ * calls that soon.  A process that dies loses what is gathered.
+ */
+struct log_gathering {
+	void (*on_first)(void *ctx);
+	void *ctx;
+	size_t len;
+	char text[PIPE_BUF]; /* what a pipe takes whole, whoever else writes to it */
+};
+
+/* g (zero but for the callback) is lent until log_gather(NULL), which flushes; this thread's. */
+void log_gather(struct log_gathering *g);
+void log_flush(void);
 
 /* One event with one text. */
 void log_note(enum log_level level, const char *event, const char *fmt, ...)

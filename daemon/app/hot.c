@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "catalog/base/digest.h"
@@ -14,12 +15,14 @@
 
 #define BUCKETS 1024u /* twice the objects: chains stay short */
 #define HASH_PIECE 16384u
+#define FRESH_MS 10u /* so long the name of what never changes is believed without a look */
 
 struct kept {
 	struct hot_object object; /* first: a struct hot_object * is a struct kept * */
 	struct hot *hot;          /* borrowed */
 	struct store_stamp stamp;
 	unsigned users;           /* under the lock, like all below */
+	uint64_t looked_ms;       /* when its name was last seen to stand for it */
 	bool is_listed;
 	uint32_t bucket;
 	struct kept *next;        /* in the bucket */
@@ -125,23 +128,43 @@ find(const struct hot *h, const char *name, uint32_t bucket)
 	return k;
 }
 
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &ts); /* cannot fail with this clock */
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 struct hot_object *
 hot_find(struct hot *h, const char *name)
 {
 	uint32_t bucket = bucket_of(name);
+	uint64_t now = now_ms();
+	bool is_fresh = false;
 	struct kept *k;
 
 	pthread_mutex_lock(&h->lock);
 	k = find(h, name, bucket);
-	if (k != NULL)
+	if (k != NULL) {
 		k->users++;
+		is_fresh = now - k->looked_ms < FRESH_MS &&
+		    !objpath_is_mutable(k->object.path.kind);
+	}
 	if (k != NULL && k != h->newest) {
 		unlist(h, k);
 		list_newest(h, k);
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (k == NULL || store_is_same(h->store, name, &k->stamp))
+	if (k == NULL || is_fresh)
 		return k == NULL ? NULL : &k->object;
+	if (store_is_same(h->store, name, &k->stamp)) {
+		pthread_mutex_lock(&h->lock);
+		k->looked_ms = now;
+		pthread_mutex_unlock(&h->lock);
+		return &k->object;
+	}
 	hot_give_back(k);
 	return NULL;
 }

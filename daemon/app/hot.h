@@ -2,8 +2,9 @@
 /*
  * Objects of the repository that were asked for lately, kept open: what is hot is answered on
  * the loop, without a thread and without opening anything.  An object is given only while its
- * name still stands for the file that is open (store_is_same()).  Bounded by a number of
- * descriptors.  Any thread.
+ * name still stands for the file that is open (store_is_same()); for what never changes, having
+ * its hash as its name, or a version, that is looked at once in ten milliseconds.  Bounded by a
+ * number of descriptors.  Any thread.
  */
 #ifndef KEBAO_DAEMON_APP_HOT_H
 #define KEBAO_DAEMON_APP_HOT_H

@@ -324,6 +324,15 @@ conn_call(struct conn *c, unsigned calls)
 
 /* Events. */
 
+/* conn_wait() arms it again. */
+static void
+disarm(struct conn *c, short what)
+{
+	/* Cannot fail for an event that was added. */
+	(void)event_del(what & EV_READ ? c->on_read : c->on_write);
+	c->armed &= (short)~what;
+}
+
 static void
 on_socket(evutil_socket_t fd, short what, void *arg)
 {
@@ -331,10 +340,10 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	what &= EV_READ | EV_WRITE;
-	if (!(what & c->want)) {
-		/* Cannot fail for an event that was added. */
-		(void)event_del(what & EV_READ ? c->on_read : c->on_write);
-		c->armed &= (short)~what;
+	/* Thousands that queue would be looked at again in each pass of the loop. */
+	if (!(what & c->want) ||
+	    (turn_is_queued(c) && ++c->n_vain > LIMIT_VAIN_EVENTS)) {
+		disarm(c, what);
 		return;
 	}
 	if (turn_is_due(c))

@@ -145,6 +145,7 @@ struct conn {
 	uint64_t number, n_requests;
 	unsigned lane;                /* of env->turns */
 	struct conn *turn_next, **turn_link; /* who queues in it; link NULL: not queueing */
+	unsigned n_vain;              /* events while it queues */
 
 	/* Deadlines, CLOCK_MONOTONIC milliseconds. */
 	uint64_t deadline_ms;         /* of handshake, head, idle, linger */

@@ -9,6 +9,7 @@
 static void
 enqueue(struct turn_lane *l, struct conn *c)
 {
+	c->n_vain = 0;
 	c->turn_next = NULL;
 	c->turn_link = l->end;
 	*l->end = c;
@@ -109,12 +110,18 @@ turn_enter(struct conn *c)
 }
 
 bool
+turn_is_queued(const struct conn *c)
+{
+	return c->turn_link != NULL;
+}
+
+bool
 turn_is_due(struct conn *c)
 {
 	struct turns *t = &c->env->turns;
 	struct turn_lane *l = &t->lane[c->lane];
 
-	if (c->turn_link != NULL)
+	if (turn_is_queued(c))
 		return false;
 	refill(t, l);
 	if (l->first == NULL && l->used_us < LIMIT_LANE_US)
@@ -138,6 +145,6 @@ turn_charge(struct conn_env *env, unsigned lane, uint64_t began_us)
 void
 turn_leave(struct conn *c)
 {
-	if (c->turn_link != NULL)
+	if (turn_is_queued(c))
 		dequeue(&c->env->turns.lane[c->lane], c);
 }

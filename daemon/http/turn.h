@@ -22,6 +22,9 @@ void turn_enter(struct conn *c);
 /* Whether c may go on now; if not, it queues, and conn_run is called when it is its turn. */
 bool turn_is_due(struct conn *c);
 
+/* Whether it queues. */
+bool turn_is_queued(const struct conn *c);
+
 /* A connection of this lane has kept the loop busy since began_us. */
 void turn_charge(struct conn_env *env, unsigned lane, uint64_t began_us);
 

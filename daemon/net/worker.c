@@ -21,6 +21,8 @@ struct worker {
 	struct conn_env env;
 	struct event_base *base;
 	struct event *tick;
+	struct event *on_lines;      /* made active with the first line that is gathered */
+	struct log_gathering lines;
 	_Atomic unsigned load;
 	bool is_started, is_ending;
 	uint64_t trimmed_shaken, trimmed_ms; /* of env, when memory was last given back */
@@ -151,6 +153,24 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	trim(w);
 }
 
+/* Behind what the loop has to do already. */
+static void
+want_flush(void *ctx)
+{
+	struct worker *w = ctx;
+
+	event_active(w->on_lines, EV_TIMEOUT, 0);
+}
+
+static void
+on_lines(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	log_flush();
+}
+
 static struct event_base *
 new_base(void)
 {
@@ -184,7 +204,9 @@ worker_new(const struct worker_setup *setup, const struct service_certs *certs, 
 	w->abort.deliver = on_abort;
 	w->base = new_base();
 	w->tick = w->base == NULL ? NULL : event_new(w->base, -1, EV_PERSIST, on_tick, w);
-	if (w->tick == NULL || event_add(w->tick, &tick) == -1) {
+	w->on_lines = w->base == NULL ? NULL : event_new(w->base, -1, 0, on_lines, NULL);
+	w->lines = (struct log_gathering){ .on_first = want_flush, .ctx = w };
+	if (w->on_lines == NULL || w->tick == NULL || event_add(w->tick, &tick) == -1) {
 		err_set(e, ERR_SYSTEM, "cannot make an event loop");
 		goto fail;
 	}
@@ -219,8 +241,10 @@ run_loop(void *arg)
 {
 	struct worker *w = arg;
 
+	log_gather(&w->lines);
 	while (!w->is_ending && event_base_dispatch(w->base) == 0)
 		;
+	log_gather(NULL);
 	mailbox_empty(w->env.box);
 	tls_end_thread(w->env.tls);
 	mailbox_post(w->setup.ended_box, w->setup.ended);
@@ -318,6 +342,8 @@ worker_free(struct worker *w)
 		free(w->env.spare[--w->env.n_spare]);
 	if (w->tick != NULL)
 		event_free(w->tick);
+	if (w->on_lines != NULL)
+		event_free(w->on_lines);
 	if (w->base != NULL)
 		event_base_free(w->base);
 	free(w);
