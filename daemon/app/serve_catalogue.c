@@ -22,7 +22,7 @@
 #include "daemon/http/reply.h"
 
 #define PAGE_USUAL 100
-#define PAGE_MOST 1000 /* some 25 ms of a thread of the pool */
+#define PAGE_MOST 250 /* some 53 KB, which a bad client leaves unread on each connection */
 #define FORM "1"       /* another one when put_course() writes something else of a record */
 #define ETAG_SIZE 35   /* 32 digits in quotes and a NUL */
 

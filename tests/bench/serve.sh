@@ -131,10 +131,10 @@ measure() {
 	shift
 	if [ "$who" = ours ]; then port=$PORT pid=$HUB_PID; else port=$PORT_NGINX pid=$NGINX_WORKER; fi
 	"${RUN[@]}" taskset -c 1 "$LOAD" --host 127.0.0.1 --port "$port" --server-pid "$pid" --seconds "$RUN_SECONDS" "$@" \
-		>"$T/load.out" 2>"$T/load.err" || bail "load on $who: $(cat "$T/load.out" "$T/load.err")"
+		>"$T/load.out" 2>"$T/load.err" || bail "load on $who: $(cat "$T/load.out" "$T/load.err")" >&2
 	# Nothing in half a second or two is a fault to be looked at, not a figure.
 	! grep -q '^requests=0 ' "$T/load.out" ||
-		bail "$who answered nothing: $(cat "$T/load.out"; ss -tanH | cut -d ' ' -f 1 | sort | uniq -c)"
+		bail "$who answered nothing: $(cat "$T/load.out"; ss -tanH | cut -d ' ' -f 1 | sort | uniq -c)" >&2
 	awk '{ for (i = 1; i <= NF; i++) { split($i, a, "="); v[a[1]] = a[2] }
 		s = v["seconds"]; r = v["requests"]; b = v["bytes"]; c = v["server_cpu_s"]
 		printf "%.1f %.0f %.3f %.2f %d %.3f\n", r / s, b / s, (r > 0 ? c * 1e6 / r : 0), (b > 0 ? c * 1e3 * 1073741824 / b : 0),
