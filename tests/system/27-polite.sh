@@ -24,7 +24,10 @@ config() { kb sc config "$@" || bail "no setting $*"; }
 came() { [ "$(line_stat down)" -ge "$1" ]; }
 unconnected() { [ "$(line_stat open)" = 0 ]; }
 now_ms() { date +%s%3N; }
+# start ARGUMENTS: kebao in the background.  What the one before said is emptied here: the child does it when it runs, and
+# who waits for a line may look before.
 start() {
+	: >"$T/start.err"
 	"${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" "$@" >"$T/start.out" 2>"$T/start.err" </dev/null &
 	KB_PID=$!
 }
@@ -145,6 +148,7 @@ if [ -n "$CLOCK" ] && [ "$(basename "$KEBAO_BIN")" != asan ]; then
 	echo +1d >"$T/clock"
 	chmod a+r "$T/clock"
 	line shut
+	: >"$T/start.err"
 	"${AS_USER[@]}" env HOME="$T/home/sc" LD_PRELOAD="$CLOCK" FAKETIME_TIMESTAMP_FILE="$T/clock" FAKETIME_NO_CACHE=1 \
 		FAKETIME_DONT_FAKE_MONOTONIC=1 "$BIN/kebao" fetch --keep-trying >"$T/start.out" 2>"$T/start.err" </dev/null &
 	KB_PID=$!
