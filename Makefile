@@ -58,11 +58,10 @@ FAULT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/fault.c))
 WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
 	grep -oE '\b__wrap_[a-z0-9_]+' tests/unit/fault.c | sort -u | sed s/__wrap_//)))
 FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
-BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/load \
-	$(B)/tests/bench/fill
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/load
 # What attacks in system tests: forged roles, a server that lies.
 ATTACK := $(patsubst %.c,$(B)/%,$(wildcard tests/attack/*.c))
-# Programs that tests and measurements use: bad lines.
+# Programs that tests and measurements use: bad lines, courses without content.
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 
 # What floods in system tests and asks as anybody; and the routes of kebaod, for a table of who may what.
@@ -127,6 +126,8 @@ $(B)/tests/bench/load: $(B)/tests/bench/load.o
 	$(link) -lssl -lcrypto
 $(B)/tests/tools/%: $(B)/tests/tools/%.o
 	$(link) -levent_core
+$(B)/tests/tools/fill: $(B)/tests/tools/fill.o $(CATALOG)
+	$(link) $(LIBS_catalog)
 $(B)/tests/tools/longline: $(B)/tests/tools/longline.o
 	$(link)
 

@@ -22,6 +22,7 @@
 #define LIMIT_PARKED_BYTES (64u << 10)   /* a rest up to this is moved out of its block to wait */
 #define LIMIT_SMALL_REPLY_BYTES (64u << 10) /* shorter ones do not wait for a share of the line */
 #define LIMIT_LINGER_BYTES (1u << 20)    /* thrown away after an error reply, then cut */
+#define LIMIT_UNCOUNTED_BYTES 16384u    /* held whole: up to this, connections are what counts */
 #define LIMIT_TURN_BYTES (512u << 10)    /* of a reply before others' turn; the kernel has room */
 #define LIMIT_TURNS_PER_POLL 32          /* of connections, until the kernel is asked for others */
 #define LIMIT_LANE_US 500u               /* of a loop's time for one address before others' turn */
@@ -52,6 +53,11 @@
 #define LIMIT_LISTEN 16u                 /* addresses */
 #define LIMIT_ACCEPTS_PER_TURN 64u       /* accepted before other events get their turn */
 #define LIMIT_ACCEPT_PAUSE_MS 200u       /* at a cap or without descriptors */
+
+/* Bodies and answers held whole, under way at one time (net/budget.h). */
+#define LIMIT_BUDGET_OWNER_BYTES (1u << 20) /* a score of long answers that nobody reads */
+#define LIMIT_BUDGET_ORGS_BYTES (24u << 20) /* all organisations */
+#define LIMIT_BUDGET_ADDRESSES_BYTES (12u << 20) /* all who show no certificate that counts */
 
 /* Files. */
 #define LIMIT_FREE_SPACE_RESERVE_BYTES (1ull << 30) /* what uploads leave on the disk by default */

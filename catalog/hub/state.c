@@ -294,8 +294,8 @@ open_reader(struct state *s, sqlite3 **out, struct err *e)
 		return -1;
 	/* SQLite 3.40.1 may lose a commit to a checkpoint on another connection. */
 	if (sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL) != SQLITE_OK ||
-	    state_query_script(db, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;",
-	    e) == -1) {
+	    state_query_script(db, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;"
+	    "PRAGMA cache_size = -256;", e) == -1) { /* KiB; the kernel caches the file, too */
 		(void)sqlite3_close(db); /* it read nothing yet */
 		return err_set(e, ERR_SYSTEM, "%s: cannot set up a reading connection", s->path);
 	}

@@ -88,7 +88,10 @@ struct state_releases_walk {
 	void *ctx;
 };
 
-/* The next page, at most so many; the walk does not move.  free() the array. */
+/*
+ * The next page, at most so many; the walk does not move.  free() the array.  Each channel of it is
+ * read by itself: what is published meanwhile may be in the page or not, as it may between pages.
+ */
 int state_releases_page(struct state *s, const struct state_releases_walk *w, size_t most,
     struct state_release **out, size_t *n, struct err *e);
 

@@ -12,7 +12,6 @@
 #include "catalog/hub/state.h"
 #include "catalog/hub/state_audit.h"
 #include "catalog/repo/store.h"
-#include "daemon/app/bodies.h"
 #include "daemon/app/context.h"
 #include "daemon/app/drafts.h"
 #include "daemon/app/hot.h"
@@ -74,7 +73,7 @@ make_parts(struct app *app, struct err *e)
 		.store = app->store, .signer = app->signer };
 	struct drafts_parts drafts = { .state = app->state, .store = app->store };
 
-	if (access_new(app->state, &app->access, e) == -1 || bodies_new(&app->bodies, e) == -1 ||
+	if (access_new(app->state, &app->access, e) == -1 ||
 	    layouts_new(app->state, app->store, LAYOUTS_BYTES, &app->layouts, e) == -1 ||
 	    hot_new(app->store, &app->hot, e) == -1 ||
 	    capability_key_make(&app->capability_key, e) == -1 ||
@@ -193,7 +192,6 @@ app_stop(struct app *app)
 	hot_free(app->hot);
 	layouts_free(app->layouts);
 	access_free(app->access);
-	bodies_free(app->bodies);
 	signer_stop(app->signer);
 	store_close(app->store);
 	state_close(app->state);

@@ -64,6 +64,8 @@ context_before(struct exchange *x)
 	}
 	if (x->cert == CERT_EXPIRED && c->who.state == IDENT_OK)
 		c->who.state = IDENT_EXPIRED; /* the dates in the certificate count, too */
+	if (c->who.state == IDENT_OK)
+		x->org = c->who.org;
 	set_group(x, c);
 	ident_header(header, sizeof(header), &c->who);
 	(void)snprintf(x->who, sizeof(x->who), "%s", header);

@@ -14,7 +14,6 @@
 #include "daemon/http/exchange.h"
 #include "daemon/http/route.h"
 
-struct bodies;
 struct config;
 struct drafts;
 struct hot;
@@ -37,7 +36,6 @@ struct app {
 	struct store *store;
 	struct signer *signer;
 	struct access *access;
-	struct bodies *bodies;
 	struct layouts *layouts;
 	struct hot *hot;
 	struct uploads *uploads;

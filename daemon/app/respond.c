@@ -2,40 +2,35 @@
 #include "daemon/app/respond.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "catalog/json/canon.h"
 #include "daemon/http/reply.h"
 #include "daemon/log.h"
 
-/* Reply with the document and the headers that are there; the document is freed. */
-static int
-give(struct exchange *x, int status, struct json *doc, struct err *e)
+int
+respond_json(struct exchange *x, int status, struct json *doc, struct err *e)
 {
 	struct buf body = BUF_INIT;
 	int rc = -1;
 
-	if (json_check(doc, e) == 0 && canon_write(json_top(doc), &body, e) == 0)
+	if (reply_header(x, "Cache-Control", "no-store", e) == 0 && json_check(doc, e) == 0 &&
+	    canon_write(json_top(doc), &body, e) == 0)
 		rc = reply_bytes(x, status, "application/json", &body, e);
 	json_free(doc);
 	buf_clear(&body);
 	return rc;
 }
 
-int
-respond_json(struct exchange *x, int status, struct json *doc, struct err *e)
+/* The type, whatever parameters follow it. */
+static bool
+is_json(const char *type)
 {
-	if (reply_header(x, "Cache-Control", "no-store", e) == -1) {
-		json_free(doc);
-		return -1;
-	}
-	return give(x, status, doc, e);
-}
+	size_t len = strlen("application/json");
 
-int
-respond_json_kept(struct exchange *x, struct json *doc, struct err *e)
-{
-	return give(x, 200, doc, e);
+	return strncasecmp(type, "application/json", len) == 0 &&
+	    (type[len] == '\0' || strchr("; \t", type[len]) != NULL);
 }
 
 int
@@ -45,7 +40,7 @@ respond_body(const struct exchange *x, const char *const *names, size_t n, struc
 	struct json *doc;
 	const char *type = exchange_header(x, "content-type");
 
-	if (type == NULL || strncasecmp(type, "application/json", strlen("application/json")) != 0)
+	if (type == NULL || !is_json(type))
 		return err_set(e, ERR_BAD_INPUT, "the body must be application/json");
 	if (json_parse(buf_data(&x->body), buf_len(&x->body), GATE_ANY, &doc, e) == -1) {
 		err_within(e, "body");

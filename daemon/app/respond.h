@@ -16,9 +16,6 @@
  */
 int respond_json(struct exchange *x, int status, struct json *doc, struct err *e);
 
-/* The same, 200, where reply_conditions() has said how long it may be kept. */
-int respond_json_kept(struct exchange *x, struct json *doc, struct err *e);
-
 /*
  * The body of the request as a JSON object that has no members but the n names; the caller frees.
  */

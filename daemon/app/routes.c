@@ -2,11 +2,11 @@
 #include "daemon/app/routes.h"
 
 #include "catalog/base/limits.h"
-#include "daemon/app/bodies.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/route.h"
+#include "daemon/limits.h"
 
-#define SMALL_BODY_BYTES BODIES_SHORT_BYTES   /* requests of people and clients: a CSR is 1 KB */
+#define SMALL_BODY_BYTES LIMIT_UNCOUNTED_BYTES /* requests of people and clients: a CSR is 1 KB */
 #define REGISTRY_BODY_BYTES (4u << 20)        /* some 10,000 documents at once */
 #define MISSING_BODY_BYTES (4096u * 32u)      /* PROTOCOL.md: 4,096 hashes at once */
 
@@ -28,8 +28,7 @@
 		.max_body_bytes = bytes, .handler = fn }
 #define TELL_LONG(verb, path, bytes, gate, fn) \
 	{ .method = verb, .pattern = path, .run = ROUTE_IN_POOL, .body = ROUTE_BODY_MEMORY, \
-		.max_body_bytes = bytes, .begin = gate, .handler = fn, \
-		.finish = serve_gate_finish }
+		.max_body_bytes = bytes, .begin = gate, .handler = fn }
 
 static const struct route public_routes[] = {
 	REPOSITORY("/metadata"),
@@ -62,7 +61,7 @@ static const struct route public_routes[] = {
 	DROP("/api/v1/registry/{kind}/{id}", serve_registry_drop),
 	{ .method = METHOD_POST, .pattern = "/api/v1/purge", .run = ROUTE_IN_POOL_LONG,
 	    .body = ROUTE_BODY_MEMORY, .max_body_bytes = SMALL_BODY_BYTES,
-	    .begin = serve_gate_admin, .handler = serve_purge, .finish = serve_gate_finish },
+	    .begin = serve_gate_admin, .handler = serve_purge },
 	ASK("/api/v1/audit", serve_registry_audit),
 
 	TELL_LONG(METHOD_PUT, "/api/v1/metadata/{role}", LIMIT_TARGETS_BYTES, serve_gate_staff,

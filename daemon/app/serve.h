@@ -22,7 +22,6 @@ struct view;
 int serve_gate_admin(struct exchange *x, struct err *e);
 int serve_gate_staff(struct exchange *x, struct err *e);
 int serve_gate_channel(struct exchange *x, struct err *e); /* {channel}, to publish in */
-void serve_gate_finish(struct exchange *x);                /* of each of them */
 
 /* serve_repository.c: sections 2 and 3 */
 int serve_repository(struct exchange *x, struct err *e);

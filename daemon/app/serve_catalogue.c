@@ -9,20 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalog/base/buf.h"
 #include "catalog/base/digest.h"
 #include "catalog/base/limits.h"
 #include "catalog/hub/state_releases.h"
+#include "catalog/json/canon.h"
 #include "catalog/json/json.h"
+#include "catalog/repo/ids.h"
 #include "catalog/repo/objpath.h"
 #include "catalog/repo/record.h"
 #include "catalog/repo/store.h"
 #include "daemon/app/context.h"
-#include "daemon/app/respond.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
 
 #define PAGE_USUAL 100
-#define PAGE_MOST 250 /* some 53 KB, which a bad client leaves unread on each connection */
+#define PAGE_MOST 250 /* some 53 KB, in memory until they are read */
 #define FORM "1"       /* another one when put_course() writes something else of a record */
 #define ETAG_SIZE 35   /* 32 digits in quotes and a NUL */
 
@@ -53,13 +55,11 @@ wanted_page(const struct exchange *x, struct page *p, struct err *e)
 	if (exchange_query(x, "after", text, sizeof(text), e) == -1)
 		return e->class == ERR_NOT_FOUND ? 0 : -1;
 	end = strchr(text, '/');
-	if (end == NULL || (size_t)(end - text) > LIMIT_ID_BYTES ||
-	    strlen(end + 1) > LIMIT_ID_BYTES)
+	if (end == NULL ||
+	    ids_copy(IDS_CHANNEL, p->walk.channel, text, (size_t)(end - text), e) == -1 ||
+	    ids_copy(IDS_COURSE, p->walk.course, end + 1, strlen(end + 1), e) == -1)
 		return err_set(e, ERR_BAD_INPUT,
 		    "after: what \"next\" of the page before said is wanted");
-	*end = '\0';
-	memcpy(p->walk.channel, text, strlen(text) + 1);
-	memcpy(p->walk.course, end + 1, strlen(end + 1) + 1);
 	return 0;
 }
 
@@ -129,15 +129,19 @@ load_record(struct app *app, const struct state_release *r, struct record **out,
 	return rc;
 }
 
+/* One course, as text: a page is never in memory as a document, which is ten times as large. */
 static int
-put_course(struct app *app, struct json_at courses, const struct state_release *row, struct err *e)
+put_course(struct app *app, const struct state_release *row, struct buf *body, struct err *e)
 {
 	struct json_at at, title;
+	struct json *doc;
 	struct record *r;
+	int rc = -1;
 
 	if (load_record(app, row, &r, e) == -1)
 		return -1;
-	at = json_add_object(courses);
+	doc = json_new();
+	at = json_top(doc);
 	json_put_text(at, "channel", r->channel);
 	json_put_text(at, "course", r->course);
 	json_put_int(at, "release", r->release);
@@ -150,28 +154,42 @@ put_course(struct app *app, struct json_at courses, const struct state_release *
 	json_put_int(at, "files", r->n_files);
 	json_put_int(at, "bytes", (int64_t)r->file_bytes);
 	record_free(r);
-	return 0;
+	if (json_check(doc, e) == 0)
+		rc = canon_write(at, body, e);
+	json_free(doc);
+	return rc;
+}
+
+static int
+write_page(struct app *app, const struct page *p, struct buf *body, struct err *e)
+{
+	if (buf_add_text(body, "{\"courses\":[", e) == -1)
+		return -1;
+	for (size_t i = 0; i < p->n; i++)
+		if ((i > 0 && buf_add_text(body, ",", e) == -1) ||
+		    put_course(app, &p->rows[i], body, e) == -1)
+			return -1;
+	if (buf_add_text(body, "]", e) == -1)
+		return -1;
+	if (p->has_next) { /* ids: nothing in them is to be escaped */
+		const struct state_release *last = &p->rows[p->n - 1];
+
+		if (buf_printf(body, e, ",\"next\":\"%s/%s\"", last->channel, last->course) == -1)
+			return -1;
+	}
+	return buf_add_text(body, "}", e);
 }
 
 static int
 put_page(struct exchange *x, const struct page *p, struct err *e)
 {
-	struct json *doc = json_new();
-	struct json_at courses = json_put_array(json_top(doc), "courses");
+	struct buf body = BUF_INIT;
+	int rc = -1;
 
-	for (size_t i = 0; i < p->n; i++)
-		if (put_course(context_app(x), courses, &p->rows[i], e) == -1) {
-			json_free(doc);
-			return -1;
-		}
-	if (p->has_next) {
-		const struct state_release *last = &p->rows[p->n - 1];
-		char next[2 * LIMIT_ID_BYTES + 2];
-
-		(void)snprintf(next, sizeof(next), "%s/%s", last->channel, last->course);
-		json_put_text(json_top(doc), "next", next);
-	}
-	return respond_json_kept(x, doc, e);
+	if (write_page(context_app(x), p, &body, e) == 0)
+		rc = reply_bytes(x, 200, "application/json", &body, e);
+	buf_clear(&body);
+	return rc;
 }
 
 int

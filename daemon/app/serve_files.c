@@ -111,6 +111,7 @@ serve_file_capability(struct exchange *x, struct err *e)
 	giver = access_client_new(app->access, c.serial, false, x->now);
 	if (giver == NULL)
 		return err_nomem(e);
+	x->group = x->org = NULL; /* lent by x->client; the share of the line is taken already */
 	access_client_free(x->client);
 	x->client = giver;
 	if (access_see(giver, c.channel, e) == -1 ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/http/answer.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +13,18 @@ answer_init(struct reply *r)
 {
 	memset(r, 0, sizeof(*r));
 	r->fd = -1;
+}
+
+int
+answer_claim(const struct exchange *x, uint64_t bytes, struct budget_claim *claim, struct err *e)
+{
+	struct budget_owner owner = { .address = x->hold->address };
+
+	if (x->hold->budget == NULL)
+		return 0;
+	if (x->org != NULL)
+		(void)snprintf(owner.org, sizeof(owner.org), "%s", x->org); /* an id fits */
+	return budget_take(x->hold->budget, claim, &owner, bytes, e);
 }
 
 void
@@ -27,6 +40,9 @@ answer_drop(struct reply *r)
 		r->source.close(r->source.ctx);
 	memset(&r->source, 0, sizeof(r->source));
 	buf_clear(&r->body);
+	if (r->budget != NULL)
+		budget_give(r->budget, &r->claim);
+	r->budget = NULL;
 	r->kind = REPLY_NONE;
 	r->status = 0;
 	r->length = r->off = 0;

@@ -16,6 +16,7 @@
 #include "daemon/http/exchange.h"
 #include "daemon/http/reply.h"
 #include "daemon/http/route.h"
+#include "daemon/net/budget.h"
 
 enum reply_kind {
 	REPLY_NONE,   /* nothing was decided yet */
@@ -34,6 +35,8 @@ struct reply {
 	int fd;              /* -1: none; owned, unless lease.release is set */
 	struct reply_lease lease; /* of fd */
 	struct buf body;
+	struct budget *budget;     /* where claim counts; NULL while it does not */
+	struct budget_claim claim; /* of body */
 	struct buf headers;  /* lines, each with its CR LF */
 	size_t kept_headers; /* bytes of headers that before() added */
 	struct reply_source source; /* owned where source.close is set */
@@ -44,9 +47,15 @@ struct reply {
 struct exchange_hold {
 	struct route_match match;
 	atomic_bool *is_aborted; /* borrowed from the connection */
+	struct budget *budget;   /* borrowed; NULL: nothing is counted */
+	uint64_t address;        /* census_key() of the peer */
 };
 
 void answer_init(struct reply *r);
+
+/* Count memory held whole for who asks; ERR_BUSY where there is too much of it. */
+int answer_claim(const struct exchange *x, uint64_t bytes, struct budget_claim *claim,
+    struct err *e);
 
 /* Close and free everything but the headers' memory, so that another reply can be made. */
 void answer_drop(struct reply *r);

@@ -313,6 +313,9 @@ conn_call(struct conn *c, unsigned calls)
 		request_run(c);
 		return STEP_AGAIN;
 	}
+	/* Tickets of a new connection do not keep a block for as long as the call takes. */
+	if (duct_has_output(&c->duct) && duct_flush(&c->duct) == DUCT_WRITE)
+		duct_park(&c->duct);
 	c->is_in_pool = true;
 	c->job.mail.deliver = on_called;
 	c->job.box = c->env->box;

@@ -64,6 +64,7 @@ struct conn_env {
 	const struct server_deadlines *deadlines;
 	struct tls *tls;
 	struct share *share;                       /* NULL: no line is configured */
+	struct budget *budget;
 	struct conn_counters *counters;
 	void *owner;
 	/* A connection is gone: its address no longer counts. */
@@ -125,6 +126,7 @@ struct conn_request {
 	char *large;           /* owned: LIMIT_HEAD_BYTES, for a head that needs it; or NULL */
 	uint8_t *rest;         /* owned: of an upload, while it waits without a piece; or NULL */
 	size_t rest_len;
+	struct budget_claim body_claim; /* of x.body */
 	char small[LIMIT_SMALL_HEAD_BYTES];
 };
 

@@ -60,7 +60,7 @@ struct exchange {
 	const char *query;     /* raw text behind '?', "" where there is none */
 	const struct route *route;
 	uint64_t body_bytes;   /* Content-Length, 0 where there is none */
-	struct buf body;       /* whole body of a ROUTE_BODY_MEMORY route; buf_take is fine */
+	struct buf body;       /* whole body of a ROUTE_BODY_MEMORY route, until finish() */
 	const char *id;        /* "7-3": connection and request number, for logs */
 	const char *peer;      /* "192.0.2.1" or "2001:db8::1" */
 	enum exchange_cert cert;
@@ -76,6 +76,8 @@ struct exchange {
 	const char *group;     /* set by before(): whose share of the line the answer takes, lent
 				* until after(); NULL: it takes none */
 	unsigned weight;       /* set with it: of the group, 1 to SHARE_MAX_WEIGHT */
+	const char *org;       /* set by before(): whose memory a long body or answer takes, lent
+				* until after(), at most LIMIT_ID_BYTES; NULL: the address's */
 	char who[64];          /* set by before(): a word for the log line; "" prints nothing */
 
 	/* The engine's. */

@@ -71,9 +71,19 @@ reply_bytes(struct exchange *x, int status, const char *content_type, struct buf
     struct err *e)
 {
 	struct reply *r = x->reply;
+	uint64_t len = buf_len(body);
+	struct err full = { 0 };
 
 	assert(!reply_is_made(x));
-	assert(!is_empty_status(status) || buf_len(body) == 0);
+	assert(!is_empty_status(status) || len == 0);
+	if (x->method == METHOD_HEAD)
+		buf_clear(body);
+	if (answer_claim(x, buf_len(body), &r->claim, &full) == -1) {
+		buf_clear(body);
+		reply_problem(x, &full);
+		return 0;
+	}
+	r->budget = x->hold->budget;
 	if (content_type != NULL && reply_header(x, "Content-Type", content_type, e) == -1) {
 		buf_clear(body);
 		return -1;
@@ -83,7 +93,7 @@ reply_bytes(struct exchange *x, int status, const char *content_type, struct buf
 	r->kind = REPLY_BYTES;
 	r->status = status;
 	r->has_length = !is_empty_status(status);
-	r->length = buf_len(&r->body);
+	r->length = len;
 	r->is_bodyless = x->method == METHOD_HEAD;
 	return 0;
 }
@@ -230,9 +240,10 @@ int
 reply_conditions(struct exchange *x, const char *etag, const char *cache_control, struct err *e)
 {
 	const struct reply_entity what = { .etag = etag, .cache_control = cache_control };
-	int status = decide(x, &what, false).status;
+	int status;
 
 	assert(!reply_is_made(x));
+	status = decide(x, &what, false).status;
 	if (status == 412) {
 		refuse_match(x);
 		return 0;

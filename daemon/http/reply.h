@@ -28,7 +28,11 @@ int reply_header(struct exchange *x, const char *name, const char *value, struct
 int reply_headerf(struct exchange *x, struct err *e, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Status and a body in memory.  *body is taken, whatever is returned. */
+/*
+ * Status and a body in memory.  *body is taken, whatever is returned.  Where who asks has too much
+ * of it unread (net/budget.h), the reply is 503 instead: a request that changed something is then
+ * one whose answer was lost, as on a line that breaks.
+ */
 int reply_bytes(struct exchange *x, int status, const char *content_type, struct buf *body,
     struct err *e);
 

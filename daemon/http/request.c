@@ -10,6 +10,7 @@
 #include "daemon/http/line.h"
 #include "daemon/http/send.h"
 #include "daemon/log.h"
+#include "daemon/net/census.h"
 #include "daemon/net/server.h"
 
 #define READ_BYTES 16384u /* one TLS record */
@@ -36,6 +37,9 @@ take_request(struct conn *c)
 	rq->x.hold = &rq->hold;
 	rq->x.head = &rq->head;
 	rq->hold.is_aborted = &c->is_aborted;
+	rq->hold.budget = c->env->budget;
+	rq->hold.address = census_key(&c->address);
+	rq->body_claim.bytes = 0;
 	head_init(&rq->head, rq->in);
 	c->rq = rq;
 	return 0;
@@ -61,6 +65,14 @@ enlarge(struct conn_request *rq)
 	return 0;
 }
 
+/* The body has served. */
+static void
+drop_body(struct conn *c)
+{
+	buf_clear(&c->rq->x.body);
+	budget_give(c->env->budget, &c->rq->body_claim);
+}
+
 void
 request_drop(struct conn *c)
 {
@@ -68,7 +80,7 @@ request_drop(struct conn *c)
 		return;
 	free(c->rq->large);
 	free(c->rq->rest);
-	buf_clear(&c->rq->x.body);
+	drop_body(c);
 	answer_clear(&c->rq->reply);
 	route_match_clear(&c->rq->hold.match);
 	if (c->env->n_spare < LIMIT_REQUESTS_KEPT)
@@ -156,6 +168,15 @@ refuse_method(struct conn *c)
 	return send_begin(c);
 }
 
+/* A body that is to be held whole is counted before any of it is read. */
+static int
+claim_body(struct conn_request *rq, struct err *e)
+{
+	if (rq->x.route->body != ROUTE_BODY_MEMORY)
+		return 0;
+	return answer_claim(&rq->x, rq->x.body_bytes, &rq->body_claim, e);
+}
+
 static enum step
 begin_route(struct conn *c)
 {
@@ -176,6 +197,8 @@ begin_route(struct conn *c)
 		return conn_call(c, CALL_BEGIN | CALL_HANDLER | CALL_FINISH);
 	if (route->begin != NULL)
 		return conn_call(c, CALL_BEGIN);
+	if (claim_body(c->rq, &e) == -1)
+		return refuse(c, 503, e.class, e.text);
 	c->is_begun = true;
 	c->state = CONN_BODY;
 	return STEP_AGAIN;
@@ -466,6 +489,8 @@ request_run(struct conn *c)
 		c->is_begun = true;
 		if (x->route->begin != NULL)
 			check_call(x, x->route->begin(x, &e), &e);
+		if (!reply_is_made(x))
+			check_call(x, claim_body(c->rq, &e), &e);
 	}
 	if ((c->calls & CALL_SINK) && !reply_is_made(x))
 		run_sink(c);
@@ -475,6 +500,7 @@ request_run(struct conn *c)
 		c->is_begun = false;
 		if (x->route->finish != NULL)
 			x->route->finish(x);
+		drop_body(c);
 	}
 	if (c->calls & CALL_READ)
 		send_read(c);
@@ -560,7 +586,7 @@ request_end(struct conn *c, bool is_whole)
 	/* The next request has begun to come: start anew with its bytes. */
 	free(rq->rest);
 	rq->rest = NULL;
-	buf_clear(&rq->x.body);
+	drop_body(c);
 	answer_clear(&rq->reply);
 	route_match_clear(&rq->hold.match);
 	memset(&rq->x, 0, sizeof(rq->x));

@@ -22,9 +22,9 @@ struct census {
 	struct entry **chains; /* under lock */
 };
 
-/* 64 bits that tell addresses apart: the /64 of IPv6; IPv4 in a prefix that is never routed. */
-static uint64_t
-key_of(const struct sockaddr_storage *address)
+/* 64 bits: the /64 of IPv6; IPv4 in a prefix that is never routed. */
+uint64_t
+census_key(const struct sockaddr_storage *address)
 {
 	uint64_t key = 0;
 
@@ -57,7 +57,7 @@ mix(uint64_t key, uint64_t seed)
 uint64_t
 census_hash(const struct sockaddr_storage *address, uint64_t seed)
 {
-	return mix(key_of(address), seed);
+	return mix(census_key(address), seed);
 }
 
 static struct entry **
@@ -99,7 +99,7 @@ census_new(unsigned max, unsigned max_total, struct err *e)
 bool
 census_enter(struct census *census, const struct sockaddr_storage *address)
 {
-	uint64_t key = key_of(address);
+	uint64_t key = census_key(address);
 	struct entry **chain, *entry;
 	bool is_fine = false;
 
@@ -123,7 +123,7 @@ census_enter(struct census *census, const struct sockaddr_storage *address)
 void
 census_leave(struct census *census, const struct sockaddr_storage *address)
 {
-	uint64_t key = key_of(address);
+	uint64_t key = census_key(address);
 	struct entry **at, *entry;
 
 	pthread_mutex_lock(&census->lock);

@@ -25,6 +25,9 @@ void census_leave(struct census *census, const struct sockaddr_storage *address)
 
 void census_free(struct census *census);
 
+/* What counts as one address: equal or not, nothing else. */
+uint64_t census_key(const struct sockaddr_storage *address);
+
 /* The same number for what counts as one address; others differ, unpredictably without the seed. */
 uint64_t census_hash(const struct sockaddr_storage *address, uint64_t seed);
 

@@ -12,6 +12,7 @@
 #include "daemon/http/route.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
+#include "daemon/net/budget.h"
 #include "daemon/net/census.h"
 #include "daemon/net/listener.h"
 #include "daemon/net/mailbox.h"
@@ -40,6 +41,7 @@ struct server {
 	unsigned ports[LIMIT_LISTEN], local_port;
 	struct listener *local;
 	struct census *census;
+	struct budget *budget;
 	struct crew *pool, *pool_bulk, *pool_long;
 	struct share *share; /* NULL: no line is configured */
 	struct tls_tickets *tickets;
@@ -346,6 +348,7 @@ make_workers(struct server *s, const struct server_config *config, struct err *e
 			.counters = &s->counters,
 			.tickets = s->tickets,
 			.share = s->share,
+			.budget = s->budget,
 			.owner = s,
 			.on_gone = on_gone,
 			.ended_box = s->box,
@@ -378,7 +381,7 @@ make_parts(struct server *s, const struct server_config *config, struct err *e)
 	if (make_loop(s, e) == -1)
 		return -1;
 	s->census = census_new(config->max_connections_per_address, config->max_connections, e);
-	if (s->census == NULL)
+	if (s->census == NULL || budget_new(&s->budget, e) == -1)
 		return -1;
 	s->tickets = tls_tickets_new(e);
 	if (s->tickets == NULL)
@@ -518,6 +521,7 @@ server_free(struct server *s)
 	crew_free(s->pool_long);
 	tls_tickets_free(s->tickets);
 	census_free(s->census);
+	budget_free(s->budget);
 	share_free(s->share);
 	if (s->box != NULL)
 		mailbox_empty(s->box);

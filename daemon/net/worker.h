@@ -28,6 +28,7 @@ struct worker_setup {
 	struct conn_counters *counters;
 	struct tls_tickets *tickets;
 	struct share *share;             /* or NULL */
+	struct budget *budget;
 	void *owner;
 	/* in the worker's thread */
 	void (*on_gone)(void *owner, const struct sockaddr_storage *peer);

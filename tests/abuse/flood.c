@@ -72,6 +72,7 @@ static const struct mode modes[] = {
 	{ .name = "pipeline", .first = "", .then = HEAD "\r\n", .at_once = 16384, .reads = 4096 },
 	{ .name = "unread-pipeline", .first = "", .then = "GET /api/v1/trust HTTP/1.1\r\n"
 	    "Host: localhost\r\n\r\n", .at_once = 16384 },
+	{ .name = "unread-answers", .first = "", .then = HEAD "\r\n", .at_once = 16384 },
 	{ .name = "tiny-ranges", .first = HEAD "Range: bytes=%s\r\n\r\n", .then = "",
 	    .reads = 65536, .is_brief = true },
 	{ .name = "overlapping-ranges", .first = "", .then = HEAD

@@ -35,7 +35,7 @@ read -ra RUN <<<"${RUN:-}"
 read -ra CIPHERS <<<"${CIPHERS:-TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384}"
 NGINX=$ROOT/build/peers/root/usr/sbin/nginx
 LOAD=$KEBAO_BIN/tests/bench/load
-FILL=$KEBAO_BIN/tests/bench/fill
+FILL=$KEBAO_BIN/tests/tools/fill
 [ -x "$NGINX" ] || bail "no nginx: make bench-deps"
 [ "$(nproc)" -ge 2 ] || bail "two processors are needed: one for the server, one for the load"
 say() { printf '%s %s %s\n' "$@"; }
@@ -212,7 +212,7 @@ audience() {
 }
 
 # catalogue FROM TO SECONDS: what the API of the catalogue costs when the hub has TO releases more than those above,
-# entered by tests/bench/fill as publications are.
+# entered by tests/tools/fill as publications are.
 catalogue() {
 	local name=catalogue_$2 seconds=$3 path
 	wants "$name" || return 0

@@ -104,6 +104,11 @@ done
 # --- previews --------------------------------------------------------------------------
 ask() { status_as "$1" -H 'Content-Type: application/json' -d "$2" "$URL/api/v1/capabilities"; }
 want='{"channel":"beijing.ip","course":"marks","release":1}'
+for type in application/jsonx text/plain; do
+	is "$(status_as member -H "Content-Type: $type" -d "$want" "$URL/api/v1/capabilities")" 400 "$type is not JSON"
+done
+is "$(status_as member -H 'Content-Type: APPLICATION/JSON; charset=utf-8' -d "$want" "$URL/api/v1/capabilities")" 201 \
+	"with a parameter it is"
 is "$(ask member "$want")" 201 "leave to preview"
 word=$(json path <"$T/body")
 like "$word" '^/files/~[0-9a-f]+/$' "a path that is a secret"

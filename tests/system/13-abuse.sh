@@ -6,7 +6,7 @@
 # printed, not judged: this machine may be busy.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/wire.sh"
-FLOOD=$KEBAO_BIN/tests/abuse/flood
+FLOOD=$KEBAO_BIN/tests/abuse/flood FILL=$KEBAO_BIN/tests/tools/fill
 [ -x "$FLOOD" ] || skip_all "no $FLOOD: make check-programs"
 N=128 # the default of max_connections_per_address
 MS=1200
@@ -94,6 +94,13 @@ for i in $(seq "$N"); do
 done >"$T/uploads"
 flood slow-upload "uploads that come by the byte" "$N" "@$T/uploads" "$T/pub.crt" "$T/pub.key"
 flood long-body "long roles on all connections" "$N" /api/v1/metadata/beijing.ip "$T/pub.crt" "$T/pub.key"
+
+# Answers made as a whole: pages of a catalogue of a thousand courses.
+hub_stop
+as_user "$FILL" "$HUB" beijing.open 0 1000 || bail "no catalogue"
+flood unread-answers "pages of the catalogue that nobody reads" "$N" "/api/v1/catalogue?limit=250"
+flood unread-answers "the same by one of the hub's own" "$N" "/api/v1/catalogue?limit=250" "$T/pub.crt" "$T/pub.key"
+is "$(curl -ksS "$URL/api/v1/catalogue?limit=250" | jq '.courses | length')" 250 "which are still to be had"
 
 unlike "$(cat "$T/hub.log")" 'ERROR|out of memory|Sanitizer' "the hub complains of nothing"
 hub_stop

@@ -45,6 +45,9 @@ done
 is "$(as member "$URL/api/v1/catalogue" | jq -c '[(.courses | length), .next]')" '[5,null]' "without a limit: all of so few"
 walk nobody 1
 is "${walked[*]}" "beijing.open/alpha/1 beijing.open/omega/1" "anonymous: the open ones, page by page"
+for after in / aa/bb/cc /aa aa/ AA/bb ..; do
+	is "$(status_as nobody "$URL/api/v1/catalogue?after=$after")" 400 "after=$after is none"
+done
 is "$(as nobody "$URL/api/v1/catalogue?after=beijing.ip/alpha" | jq -r '.courses[0].channel')" beijing.open \
 	"an anonymous after= in a hidden channel shows nothing of it"
 is "$(as member "$URL/api/v1/catalogue?after=beijing.ip/b" | jq -r '.courses[0].course')" beta \

@@ -68,7 +68,7 @@ static const struct route routes[] = {
 static void
 before(struct exchange *x)
 {
-	x->group = exchange_header(x, "x-group");
+	x->group = x->org = exchange_header(x, "x-group");
 	x->weight = 1;
 }
 

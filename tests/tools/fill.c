@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Courses without content for measuring the catalogue: fill STATE-DIR CHANNEL FROM TO [CHANNELS]
+ * Courses without content, for a long catalogue: fill STATE-DIR CHANNEL FROM TO [CHANNELS]
  * enters courses c<FROM> to c<TO - 1> of the channel, one release each, as a hub enters a
  * publication: a record in the store, a row and an entry of the audit log.  With CHANNELS they go
  * in turn to so many channels, CHANNEL.00000 and on.  The hub must not run.  What no catalogue
@@ -101,7 +101,7 @@ main(int argc, char **argv)
 	struct state *state;
 	struct err e = { 0 };
 
-	if (argc != 5 && n_channels == 0) {
+	if ((argc != 5 && n_channels == 0) || n_channels > 100000) {
 		(void)fprintf(stderr, "usage: fill STATE-DIR CHANNEL FROM TO [CHANNELS]\n");
 		return 2;
 	}

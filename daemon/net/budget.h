@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory for what the engine holds whole for a client, counted by whose it is: a long request body
+ * until its request is done, a long answer until it is sent.  So nobody has a role of 5 MB, or an
+ * answer that is not read, on each of a hundred connections.  Short ones are not counted:
+ * connections are.  All calls are for any thread and wait for nothing.
+ */
+#ifndef KEBAO_DAEMON_NET_BUDGET_H
+#define KEBAO_DAEMON_NET_BUDGET_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "catalog/base/err.h"
+#include "catalog/base/limits.h"
+
+struct budget; /* opaque */
+
+/* Whose it is: an organisation's or, without one, an address's, as census.h tells them apart. */
+struct budget_owner {
+	char org[LIMIT_ID_BYTES + 1]; /* "": none */
+	uint64_t address;             /* census_key(); looked at where org is "" */
+};
+
+/* What is counted of one body or answer; all zero: nothing.  Stays where it is while it counts. */
+struct budget_claim {
+	struct budget_claim *next, **link;
+	struct budget_owner owner;
+	uint64_t bytes;
+};
+
+/* The caller frees; NULL is fine. */
+int budget_new(struct budget **out, struct err *e) __attribute__((warn_unused_result));
+void budget_free(struct budget *budget);
+
+/*
+ * Count bytes for the owner; the claim held nothing before.  Up to LIMIT_UNCOUNTED_BYTES it holds
+ * nothing afterwards, too.  ERR_BUSY: the owner has LIMIT_BUDGET_OWNER_BYTES, or all organisations
+ * have LIMIT_BUDGET_ORGS_BYTES, all addresses LIMIT_BUDGET_ADDRESSES_BYTES.  What is larger than
+ * these is granted to whoever is alone, so that nothing is refused for ever.
+ */
+int budget_take(struct budget *budget, struct budget_claim *claim, const struct budget_owner *owner,
+    uint64_t bytes, struct err *e) __attribute__((warn_unused_result));
+
+/* Nothing happens to a claim that holds nothing. */
+void budget_give(struct budget *budget, struct budget_claim *claim);
+
+#endif
