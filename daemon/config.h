@@ -47,6 +47,7 @@ struct config {
 	unsigned pool_threads;         /* 0: the default */
 	unsigned max_connections;
 	unsigned max_connections_per_address;
+	unsigned max_connections_per_certificate;
 	uint64_t line_rate;            /* bytes per second; 0: no limit */
 	unsigned max_transfers_per_organisation; /* at the same time; 0: no limit */
 	struct config_weight *weights; /* owned; no two for the same */

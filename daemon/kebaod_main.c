@@ -147,6 +147,7 @@ run_server(const struct config *config, struct app *app, struct err *e)
 	sc.n_pool = config->pool_threads;
 	sc.max_connections = config->max_connections;
 	sc.max_connections_per_address = config->max_connections_per_address;
+	sc.max_connections_per_certificate = config->max_connections_per_certificate;
 	sc.line = (struct share_config){ .rate_bytes_s = config->line_rate,
 		.max_transfers = config->max_transfers_per_organisation };
 	if (server_new(&sc, app_service(app), &server, e) == -1)

@@ -48,6 +48,7 @@
 /* The process. */
 #define LIMIT_CONNECTIONS 4096u          /* 17 KB each when idle: 70 MB */
 #define LIMIT_CONNECTIONS_PER_ADDRESS 128u /* an office behind one address */
+#define LIMIT_CONNECTIONS_PER_CERTIFICATE 32u /* kebao has 4, a browser 6; some at one time */
 #define LIMIT_WORKERS 64u                /* threads with a loop */
 #define LIMIT_POOL_THREADS 64u           /* threads of one pool */
 #define LIMIT_LISTEN 16u                 /* addresses */

@@ -14,6 +14,7 @@
 #include "daemon/http/send.h"
 #include "daemon/http/turn.h"
 #include "daemon/log.h"
+#include "daemon/net/census.h"
 #include "daemon/net/server.h"
 
 static void conn_end(struct conn *c);
@@ -133,6 +134,18 @@ begin_tls(struct conn *c)
 	return -1;
 }
 
+/* One more of its client's certificate, before it says anything. */
+static void
+count_cert(struct conn *c)
+{
+	if (c->identity.cert != CERT_VERIFIED)
+		return;
+	c->is_counted = census_enter(c->env->certs, c->identity.key);
+	c->is_over_cap = !c->is_counted;
+	if (c->is_over_cap)
+		(void)atomic_fetch_add(&c->env->counters->over_cap, 1);
+}
+
 static enum step
 shake_hands(struct conn *c)
 {
@@ -142,9 +155,11 @@ shake_hands(struct conn *c)
 	case DUCT_OK:
 		if (c->duct.ssl != NULL)
 			tls_judge_peer(c->env->tls, c->duct.ssl, &c->identity);
+		count_cert(c);
 		c->env->n_shaken++;
 		c->state = CONN_HEAD;
-		c->deadline_ms = c->env->now_ms + c->env->deadlines->idle_ms;
+		c->deadline_ms = c->env->now_ms + (c->is_over_cap ?
+		    c->env->deadlines->head_ms : c->env->deadlines->idle_ms);
 		return STEP_AGAIN;
 	case DUCT_READ:
 		return conn_wait(c, EV_READ);
@@ -364,6 +379,8 @@ conn_free(struct conn *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	env->n--;
+	if (c->is_counted)
+		census_leave(env->certs, c->identity.key);
 	if (env->on_gone != NULL)
 		env->on_gone(env->owner, &c->address);
 	free(c);

@@ -28,6 +28,7 @@
 #include "daemon/net/duct.h"
 #include "daemon/net/share.h"
 
+struct census;
 struct event;
 struct event_base;
 struct server_deadlines;
@@ -35,6 +36,7 @@ struct server_deadlines;
 /* Counted by all workers. */
 struct conn_counters {
 	_Atomic uint64_t handshakes_failed;
+	_Atomic uint64_t over_cap;       /* connections of a certificate that had its number */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t bad_requests;
 	_Atomic uint64_t received_bytes;
@@ -65,6 +67,7 @@ struct conn_env {
 	struct tls *tls;
 	struct share *share;                       /* NULL: no line is configured */
 	struct budget *budget;
+	struct census *certs;                      /* connections by client's key */
 	struct conn_counters *counters;
 	void *owner;
 	/* A connection is gone: its address no longer counts. */
@@ -138,6 +141,8 @@ struct conn {
 	short armed, want;            /* EV_READ, EV_WRITE: what is added, what we wait for */
 	enum conn_state state;
 	bool is_local, is_in_pool, is_ending, is_announced, is_begun, keeps_alive;
+	bool is_counted;              /* in env->certs */
+	bool is_over_cap;             /* its certificate has its number: a request is refused */
 	_Atomic bool is_aborted;
 	const char *reason;           /* why it ends; constant; NULL: in order */
 

@@ -227,6 +227,11 @@ start_exchange(struct conn *c)
 	answer_keep_headers(&rq->reply);
 	if (reply_is_made(x))
 		return send_begin(c); /* before() had to refuse */
+	if (c->is_over_cap) {
+		c->keeps_alive = false;
+		return refuse(c, 429, ERR_BUSY,
+		    "this certificate has as many connections as it may have");
+	}
 	if (route_find(c->is_local ? service->local_routes : service->routes,
 	    c->is_local ? service->n_local_routes : service->n_routes, x->method, x->path,
 	    &rq->hold.match, &found, NULL) == -1)

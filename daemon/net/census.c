@@ -14,15 +14,17 @@ struct entry {
 	unsigned n;
 };
 
+#define LOCKS 16u /* the last bits of a chain's number say which is its lock */
+
 struct census {
-	pthread_mutex_t lock;
+	pthread_mutex_t locks[LOCKS];
 	unsigned max;
-	uint64_t seed;      /* nobody can choose addresses that share a chain */
-	size_t mask;        /* number of chains - 1 */
-	struct entry **chains; /* under lock */
+	uint64_t seed;         /* nobody can choose keys that share a chain */
+	size_t mask;           /* number of chains - 1 */
+	struct entry **chains; /* each under its lock */
 };
 
-/* 64 bits: the /64 of IPv6; IPv4 in a prefix that is never routed. */
+/* 64 bits that tell addresses apart: the /64 of IPv6; IPv4 in a prefix that is never routed. */
 uint64_t
 census_key(const struct sockaddr_storage *address)
 {
@@ -60,10 +62,15 @@ census_hash(const struct sockaddr_storage *address, uint64_t seed)
 	return mix(census_key(address), seed);
 }
 
+/* The chain of a key, and its lock held. */
 static struct entry **
-chain_of(struct census *census, uint64_t key)
+open_chain(struct census *census, uint64_t key, pthread_mutex_t **lock)
 {
-	return &census->chains[mix(key, census->seed) & census->mask];
+	size_t n = mix(key, census->seed) & census->mask;
+
+	*lock = &census->locks[n % LOCKS];
+	pthread_mutex_lock(*lock);
+	return &census->chains[n];
 }
 
 struct census *
@@ -92,19 +99,18 @@ census_new(unsigned max, unsigned max_total, struct err *e)
 		free(census);
 		return NULL;
 	}
-	(void)pthread_mutex_init(&census->lock, NULL); /* cannot fail on Linux */
+	for (size_t i = 0; i < LOCKS; i++)
+		(void)pthread_mutex_init(&census->locks[i], NULL); /* cannot fail on Linux */
 	return census;
 }
 
 bool
-census_enter(struct census *census, const struct sockaddr_storage *address)
+census_enter(struct census *census, uint64_t key)
 {
-	uint64_t key = census_key(address);
-	struct entry **chain, *entry;
+	pthread_mutex_t *lock;
+	struct entry **chain = open_chain(census, key, &lock), *entry;
 	bool is_fine = false;
 
-	pthread_mutex_lock(&census->lock);
-	chain = chain_of(census, key);
 	for (entry = *chain; entry != NULL && entry->key != key; entry = entry->next)
 		;
 	if (entry == NULL && (entry = calloc(1, sizeof(*entry))) != NULL) {
@@ -116,18 +122,16 @@ census_enter(struct census *census, const struct sockaddr_storage *address)
 		entry->n++;
 		is_fine = true;
 	}
-	pthread_mutex_unlock(&census->lock);
+	pthread_mutex_unlock(lock);
 	return is_fine;
 }
 
 void
-census_leave(struct census *census, const struct sockaddr_storage *address)
+census_leave(struct census *census, uint64_t key)
 {
-	uint64_t key = census_key(address);
-	struct entry **at, *entry;
+	pthread_mutex_t *lock;
+	struct entry **at = open_chain(census, key, &lock), *entry;
 
-	pthread_mutex_lock(&census->lock);
-	at = chain_of(census, key);
 	while (*at != NULL && (*at)->key != key)
 		at = &(*at)->next;
 	entry = *at;
@@ -135,7 +139,7 @@ census_leave(struct census *census, const struct sockaddr_storage *address)
 		*at = entry->next;
 		free(entry);
 	}
-	pthread_mutex_unlock(&census->lock);
+	pthread_mutex_unlock(lock);
 }
 
 void
@@ -152,6 +156,7 @@ census_free(struct census *census)
 		}
 	}
 	free(census->chains);
-	(void)pthread_mutex_destroy(&census->lock);
+	for (size_t i = 0; i < LOCKS; i++)
+		(void)pthread_mutex_destroy(&census->locks[i]);
 	free(census);
 }

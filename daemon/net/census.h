@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many connections each address holds: IPv4 by address, IPv6 by its /64,
- * which is what one subscriber gets.  Any thread.
+ * How many connections each key holds.  A key is an address (IPv4 by address, IPv6 by its /64,
+ * which is what one subscriber gets) or a client's public key.  Memory is kept for keys that hold
+ * connections and for no others.  Any thread; threads meet where two keys share one of 16 locks.
  */
 #ifndef KEBAO_DAEMON_NET_CENSUS_H
 #define KEBAO_DAEMON_NET_CENSUS_H
@@ -14,18 +15,18 @@
 
 struct census; /* opaque */
 
-/* At most max per address and about max_total in all.  NULL with ERR_SYSTEM. */
+/* At most max per key and about max_total in all.  NULL with ERR_SYSTEM. */
 struct census *census_new(unsigned max, unsigned max_total, struct err *e);
 
-/* Count one more; false where the address is full (or memory is out): nothing was counted. */
-bool census_enter(struct census *census, const struct sockaddr_storage *address);
+/* Count one more; false where the key has its number (or memory is out): nothing was counted. */
+bool census_enter(struct census *census, uint64_t key);
 
 /* One that had entered has gone. */
-void census_leave(struct census *census, const struct sockaddr_storage *address);
+void census_leave(struct census *census, uint64_t key);
 
 void census_free(struct census *census);
 
-/* What counts as one address: equal or not, nothing else. */
+/* The key of what counts as one address. */
 uint64_t census_key(const struct sockaddr_storage *address);
 
 /* The same number for what counts as one address; others differ, unpredictably without the seed. */

@@ -40,8 +40,8 @@ struct server {
 	size_t n_listeners;
 	unsigned ports[LIMIT_LISTEN], local_port;
 	struct listener *local;
-	struct census *census;
 	struct budget *budget;
+	struct census *census, *certs; /* connections by address; by client's key */
 	struct crew *pool, *pool_bulk, *pool_long;
 	struct share *share; /* NULL: no line is configured */
 	struct tls_tickets *tickets;
@@ -63,6 +63,7 @@ server_config_init(struct server_config *config)
 	*config = (struct server_config){
 		.max_connections = LIMIT_CONNECTIONS,
 		.max_connections_per_address = LIMIT_CONNECTIONS_PER_ADDRESS,
+		.max_connections_per_certificate = LIMIT_CONNECTIONS_PER_CERTIFICATE,
 		.deadlines = {
 			.handshake_ms = LIMIT_HANDSHAKE_MS,
 			.head_ms = LIMIT_HEAD_MS,
@@ -95,7 +96,7 @@ on_accepted(void *owner, int fd, const struct sockaddr_storage *peer, bool is_lo
 	struct worker *best = s->workers[0].worker;
 	struct err e = { 0 };
 
-	if (!census_enter(s->census, peer)) {
+	if (!census_enter(s->census, census_key(peer))) {
 		(void)atomic_fetch_add(&s->n_refused, 1);
 		(void)close(fd); /* nothing was said on it */
 		return;
@@ -108,7 +109,7 @@ on_accepted(void *owner, int fd, const struct sockaddr_storage *peer, bool is_lo
 	if (worker_adopt(best, fd, peer, is_local, &e) == -1) {
 		log_failure(LOG_LEVEL_ERROR, "connection-failed", &e);
 		(void)close(fd);
-		census_leave(s->census, peer);
+		census_leave(s->census, census_key(peer));
 		(void)atomic_fetch_sub(&s->n_connections, 1);
 	}
 }
@@ -118,7 +119,7 @@ on_gone(void *owner, const struct sockaddr_storage *peer)
 {
 	struct server *s = owner;
 
-	census_leave(s->census, peer);
+	census_leave(s->census, census_key(peer));
 	(void)atomic_fetch_sub(&s->n_connections, 1);
 }
 
@@ -349,6 +350,7 @@ make_workers(struct server *s, const struct server_config *config, struct err *e
 			.tickets = s->tickets,
 			.share = s->share,
 			.budget = s->budget,
+			.certs = s->certs,
 			.owner = s,
 			.on_gone = on_gone,
 			.ended_box = s->box,
@@ -382,6 +384,9 @@ make_parts(struct server *s, const struct server_config *config, struct err *e)
 		return -1;
 	s->census = census_new(config->max_connections_per_address, config->max_connections, e);
 	if (s->census == NULL || budget_new(&s->budget, e) == -1)
+		return -1;
+	s->certs = census_new(config->max_connections_per_certificate, config->max_connections, e);
+	if (s->certs == NULL)
 		return -1;
 	s->tickets = tls_tickets_new(e);
 	if (s->tickets == NULL)
@@ -489,7 +494,8 @@ server_stats(const struct server *server, struct server_stats *out)
 	*out = (struct server_stats){
 		.connections = atomic_load(&s->n_connections),
 		.accepted = atomic_load(&s->n_accepted),
-		.refused = atomic_load(&s->n_refused),
+		.refused = atomic_load(&s->n_refused) +
+		    atomic_load(&s->counters.over_cap),
 		.handshakes_failed = atomic_load(&s->counters.handshakes_failed),
 		.requests = atomic_load(&s->counters.requests),
 		.bad_requests = atomic_load(&s->counters.bad_requests),
@@ -522,6 +528,7 @@ server_free(struct server *s)
 	tls_tickets_free(s->tickets);
 	census_free(s->census);
 	budget_free(s->budget);
+	census_free(s->certs);
 	share_free(s->share);
 	if (s->box != NULL)
 		mailbox_empty(s->box);

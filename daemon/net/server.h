@@ -38,6 +38,7 @@ struct server_config {
 	unsigned n_pool;            /* threads of each pool; 0: a default */
 	unsigned max_connections;
 	unsigned max_connections_per_address;
+	unsigned max_connections_per_certificate;
 	struct share_config line;   /* all zero: no limit, and no cost */
 	struct server_deadlines deadlines;
 };

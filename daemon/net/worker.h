@@ -29,6 +29,7 @@ struct worker_setup {
 	struct tls_tickets *tickets;
 	struct share *share;             /* or NULL */
 	struct budget *budget;
+	struct census *certs;            /* connections by client's key; borrowed */
 	void *owner;
 	/* in the worker's thread */
 	void (*on_gone)(void *owner, const struct sockaddr_storage *peer);

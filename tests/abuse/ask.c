@@ -2,7 +2,7 @@
 /*
  * Asks a hub on the loopback, one request after another on one connection:
  *
- *	ask PORT [cert FILE key FILE] [save SESSION | resume SESSION] <requests
+ *	ask PORT [cert FILE key FILE] [save SESSION | resume SESSION] [from ADDRESS] <requests
  *
  * A line of requests is "METHOD TARGET [BODY]", with blanks between.  Each is answered by a line
  * "STATUS IDENTITY" (of Kebao-Identity).  With resume, it is an error where the hub does not
@@ -16,6 +16,7 @@
 
 struct asker {
 	unsigned port;
+	in_addr_t from;       /* of the loopback */
 	SSL_CTX *ctx;
 	SSL_SESSION *session; /* owned: to resume */
 	SSL *ssl;             /* owned; NULL: not connected */
@@ -50,7 +51,7 @@ hang_up(struct asker *a)
 static void
 call(struct asker *a)
 {
-	int fd = dial(INADDR_LOOPBACK, a->port, 0);
+	int fd = dial(a->from, a->port, 0);
 	const struct timeval patience = { .tv_sec = 60 };
 	SSL_SESSION *session;
 
@@ -179,6 +180,8 @@ main(int argc, char **argv)
 	if (argc < 2)
 		die("usage: ask PORT ...");
 	a.port = (unsigned)strtoul(argv[1], NULL, 10);
+	a.from = INADDR_LOOPBACK;
+	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* who asks line by line sees each answer */
 	for (int i = 2; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "cert") == 0)
 			cert = argv[i + 1];
@@ -186,6 +189,8 @@ main(int argc, char **argv)
 			key = argv[i + 1];
 		else if (strcmp(argv[i], "save") == 0)
 			save_to = argv[i + 1];
+		else if (strcmp(argv[i], "from") == 0)
+			a.from = ntohl(inet_addr(argv[i + 1]));
 		else if (strcmp(argv[i], "resume") == 0) {
 			FILE *f = fopen(argv[i + 1], "r");
 

@@ -44,7 +44,8 @@ say() { printf '%s %s %s\n' "$@"; }
 
 world >/dev/null
 hub_stop
-hub_conf 'patches = off' 'workers = 1' 'max_connections = 12000' 'max_connections_per_address = 12000'
+hub_conf 'patches = off' 'workers = 1' 'max_connections = 12000' 'max_connections_per_address = 12000' \
+	'max_connections_per_certificate = 12000'
 begin_hub() {
 	"${RUN[@]}" "${AS_USER[@]}" taskset -c 0 "$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
 	HUB_PID=$!

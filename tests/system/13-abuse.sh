@@ -13,6 +13,8 @@ MS=1200
 LIMIT_KIB=8192
 
 world
+# A publisher with a few keys has all of an address, too; here it is one key.
+hub_conf "max_connections_per_certificate = $N"
 { registry && channel beijing.open beijing public bj; } >"$T/open.log" 2>&1 || bail "no open channel"
 course "$T/marks" marks one
 head -c 20000000 /dev/urandom >"$T/marks/video.mp4"

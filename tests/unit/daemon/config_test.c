@@ -32,6 +32,7 @@ every_key_is_read(void **state)
 	    "free_space_reserve = 2G\npublisher_quota = 512K\n"
 	    "workers = 3\npool_threads = 5\n"
 	    "max_connections = 10\nmax_connections_per_address = 2\n"
+	    "max_connections_per_certificate = 7\n"
 	    "line_rate = 100Mbit\nmax_transfers_per_organisation = 9\n"
 	    "weight = 51:3\nweight = xz.firm:1000\nweight = anonymous:1\n"
 	    "patches = off\npatch.level = 19\npatch.releases = 0\n"
@@ -58,6 +59,7 @@ every_key_is_read(void **state)
 	assert_int_equal(c.pool_threads, 5);
 	assert_int_equal(c.max_connections, 10);
 	assert_int_equal(c.max_connections_per_address, 2);
+	assert_int_equal(c.max_connections_per_certificate, 7);
 	assert_true(c.line_rate == 12500000);
 	assert_int_equal(c.max_transfers_per_organisation, 9);
 	assert_int_equal(c.n_weights, 3);
