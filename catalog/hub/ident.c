@@ -127,6 +127,8 @@ ident_role_name(enum ident_role role)
 		return "publisher";
 	case IDENT_ADMIN:
 		return "admin";
+	case IDENT_AUDITOR:
+		return "auditor";
 	}
 	return "?";
 }
@@ -134,7 +136,8 @@ ident_role_name(enum ident_role role)
 int
 ident_role_parse(enum ident_role *out, const char *name)
 {
-	static const enum ident_role roles[] = { IDENT_MEMBER, IDENT_PUBLISHER, IDENT_ADMIN };
+	static const enum ident_role roles[] = { IDENT_MEMBER, IDENT_PUBLISHER, IDENT_ADMIN,
+		IDENT_AUDITOR };
 
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		if (strcmp(name, ident_role_name(roles[i])) == 0) {

@@ -16,7 +16,7 @@
 
 #define IDENT_SERIAL_HEX_LEN 32 /* 128 bits, lower-case hexadecimal */
 
-enum ident_role { IDENT_MEMBER, IDENT_PUBLISHER, IDENT_ADMIN };
+enum ident_role { IDENT_MEMBER, IDENT_PUBLISHER, IDENT_ADMIN, IDENT_AUDITOR };
 
 enum ident_state {
 	IDENT_NONE,    /* no certificate */
@@ -59,7 +59,7 @@ void ident_table_release(struct ident_table *t); /* NULL is fine */
  */
 void ident_find(const struct ident_table *t, const char *serial, int64_t now, struct ident *out);
 
-/* "member", "publisher", "admin". */
+/* "member", "publisher", "admin", "auditor". */
 const char *ident_role_name(enum ident_role role);
 int ident_role_parse(enum ident_role *out, const char *name) __attribute__((warn_unused_result));
 

@@ -240,6 +240,8 @@ access_see(struct access_client *c, const char *channel, struct err *e)
 static int
 denied(const struct access_client *c, const char *wanted, struct err *e)
 {
+	const char *role = ident_role_name(c->who.role);
+
 	switch (c->who.state) {
 	case IDENT_NONE:
 		return err_set(e, ERR_DENIED, "this needs a certificate of this hub: enrol first");
@@ -251,8 +253,8 @@ denied(const struct access_client *c, const char *wanted, struct err *e)
 	case IDENT_EXPIRED:
 		return err_set(e, ERR_DENIED, "this certificate has expired: enrol again");
 	case IDENT_OK:
-		return err_set(e, ERR_DENIED, "this needs %s; you are a %s of %s", wanted,
-		    ident_role_name(c->who.role), c->who.org);
+		return err_set(e, ERR_DENIED, "this needs %s; you are %s %s of %s", wanted,
+		    role[0] == 'a' ? "an" : "a", role, c->who.org);
 	}
 	return err_set(e, ERR_DENIED, "this needs %s", wanted);
 }
@@ -275,12 +277,19 @@ is_admin(const struct ident *who)
 	return who->state == IDENT_OK && who->role == IDENT_ADMIN;
 }
 
+static bool
+may_audit(const struct ident *who)
+{
+	return who->state == IDENT_OK &&
+	    (who->role == IDENT_ADMIN || who->role == IDENT_AUDITOR);
+}
+
 int
 access_role(struct access_client *c, const char *channel, struct err *e)
 {
-	if (!is_admin(&c->who))
+	if (!may_audit(&c->who))
 		return access_see(c, channel, e);
-	note_need(c, ACCESS_ADMIN, "");
+	note_need(c, ACCESS_AUDIT, "");
 	return 0;
 }
 
@@ -312,7 +321,8 @@ access_enrolled(struct access_client *c, struct err *e)
 int
 access_staff(struct access_client *c, struct err *e)
 {
-	if (c->who.state != IDENT_OK || c->who.role == IDENT_MEMBER)
+	if (c->who.state != IDENT_OK ||
+	    (c->who.role != IDENT_PUBLISHER && c->who.role != IDENT_ADMIN))
 		return denied(c, "a publisher", e);
 	note_need(c, ACCESS_ENROLLED, "");
 	return 0;
@@ -325,6 +335,21 @@ access_admin(struct access_client *c, struct err *e)
 		return denied(c, "an administrator of the hub", e);
 	note_need(c, ACCESS_ADMIN, "");
 	return 0;
+}
+
+int
+access_audit(struct access_client *c, struct err *e)
+{
+	if (!may_audit(&c->who))
+		return denied(c, "an administrator or an auditor of the hub", e);
+	note_need(c, ACCESS_AUDIT, "");
+	return 0;
+}
+
+bool
+access_is_auditor(const struct access_client *c)
+{
+	return c->who.state == IDENT_OK && c->who.role == IDENT_AUDITOR;
 }
 
 bool
@@ -354,6 +379,9 @@ access_still(struct access *a, const struct access_client *c, int64_t now)
 		break;
 	case ACCESS_ADMIN:
 		is_ok = is_admin(&who);
+		break;
+	case ACCESS_AUDIT:
+		is_ok = may_audit(&who);
 		break;
 	}
 	release(t);

@@ -51,6 +51,7 @@ enum access_need {
 	ACCESS_PUBLISH, /* in the channel */
 	ACCESS_RENEW,   /* the channel's role */
 	ACCESS_ADMIN,
+	ACCESS_AUDIT,   /* look, as administrators and auditors do */
 };
 
 struct access_client {
@@ -78,7 +79,7 @@ const struct registry *access_client_registry(const struct access_client *c);
  */
 int access_see(struct access_client *c, const char *channel, struct err *e);
 int access_publish(struct access_client *c, const char *channel, struct err *e);
-/* Read a channel's role: who sees the channel, and administrators, who answer for its keys. */
+/* Read a channel's role: who sees the channel, and who looks after the hub or at it. */
 int access_role(struct access_client *c, const char *channel, struct err *e);
 /* Replace it without a release: its publishers, open or not, and administrators. */
 int access_renew(struct access_client *c, const char *channel, struct err *e);
@@ -86,6 +87,9 @@ int access_enrolled(struct access_client *c, struct err *e);
 int access_admin(struct access_client *c, struct err *e);
 /* A publisher or administrator, whatever the channel. */
 int access_staff(struct access_client *c, struct err *e);
+/* Look at what the hub is told and has done: administrators and auditors, who may nothing else. */
+int access_audit(struct access_client *c, struct err *e);
+bool access_is_auditor(const struct access_client *c);
 
 /* The one text for what is not there and for what one may not see.  Returns -1. */
 int access_absent(struct err *e);

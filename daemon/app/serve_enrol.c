@@ -178,7 +178,8 @@ parse_invitation(const struct exchange *x, struct invitation *out, struct err *e
 	    json_find_int(json_top(doc), "days", DAYS_DEFAULT, &out->days, e) == -1)
 		goto out;
 	if (ident_role_parse(&out->role, role) == -1) {
-		(void)err_set(e, ERR_BAD_INPUT, "role: member, publisher or admin is wanted");
+		(void)err_set(e, ERR_BAD_INPUT,
+		    "role: member, publisher, admin or auditor is wanted");
 		goto out;
 	}
 	if (out->days < 1 || out->days > DAYS_MAX) {
@@ -252,7 +253,7 @@ serve_enrol_list(struct exchange *x, struct err *e)
 	struct json *doc;
 	size_t n = 0;
 
-	if (access_admin(context_client(x), e) == -1 ||
+	if (access_audit(context_client(x), e) == -1 ||
 	    state_enrol_list(context_app(x)->state, &rows, &n, e) == -1)
 		return -1;
 	doc = json_new();

@@ -70,6 +70,26 @@ is "$(status_as colleague "$URL/hints/beijing.two/marks/1")" 404 "a draft has no
 is "$(status_as pair "$URL/api/v1/pending") $(status_as pair "$URL/api/v1/pending/beijing.two")" '403 403' \
 	"members are not told what waits"
 
+# --- an auditor is told, and may not do ----------------------------------------------------
+exits 0 "an auditor enrols, of another organisation" enrol eve hub auditor
+wire_enrol auditor hub auditor || bail "no auditor"
+run kb eve --lang en sign --list
+like "$out" 'beijing.two/marks/1 .*1 of 2' "the auditor is told what waits in any channel"
+is "$(as auditor "$URL/api/v1/pending" | jq -c '[.pending[] | .object, has("role")]')" '["beijing.two/marks/1",false]' \
+	"... but not the role that waits"
+is "$(status_as auditor "$URL/api/v1/pending/beijing.two") $(status_as auditor -X DELETE "$URL/api/v1/pending/beijing.two")" \
+	'404 404' "... nor by name, and cannot end it"
+for thing in "${things[@]}"; do
+	is "$(status_as auditor "$URL/$thing")" 404 "... ${thing%%/*} of a draft: no"
+done
+for verb in audit enrolments 'registry show' status; do
+	# shellcheck disable=SC2086 # two words
+	exits 0 "hub $verb works for the auditor" kb eve hub $verb
+done
+run kb eve --lang en hub invite beijing
+is "$status" 5 "hub invite does not"
+like "$err" 'you are an auditor of hub' "... and says why"
+
 # --- one key is one person -----------------------------------------------------------------
 run kb li sign beijing.two --key "$T/li.pem" --against "$T/marks" "${P[@]}"
 is "$status" 0 "the same key signs once more"

@@ -58,7 +58,7 @@ enrol(int number, const char *org, enum ident_role role)
 		fail_msg("%s", e.text);
 }
 
-enum { PUBLISHER = 1, PAIRED, BELOW, OTHER, ADMIN, PUBLISHING_MEMBER };
+enum { PUBLISHER = 1, PAIRED, BELOW, OTHER, ADMIN, PUBLISHING_MEMBER, AUDITOR };
 
 static void
 load_documents(const char *json)
@@ -100,6 +100,7 @@ set_up(void **s)
 	enrol(BELOW, "xz-firm", IDENT_MEMBER);
 	enrol(OTHER, "sh", IDENT_PUBLISHER);
 	enrol(ADMIN, "sh", IDENT_ADMIN);
+	enrol(AUDITOR, "sh", IDENT_AUDITOR);
 	if (access_new(state, &access_, &e) == -1)
 		fail_msg("%s", e.text);
 	return 0;
@@ -228,6 +229,35 @@ administering_needs_the_role(void **s)
 }
 
 static void
+an_auditor_looks_and_touches_nothing(void **s)
+{
+	struct access_client *c = client(AUDITOR, NOON);
+	struct err e = { 0 };
+
+	(void)s;
+	assert_int_equal(access_audit(c, &e), 0);
+	assert_true(access_still(access_, c, NOON));
+	assert_int_equal(access_role(c, "gd.ip", &e), 0);
+	assert_true(access_is_auditor(c));
+	assert_int_equal(access_admin(c, &e), -1);
+	assert_int_equal(access_staff(c, &e), -1);
+	assert_int_equal(access_renew(c, "gd.all", &e), -1);
+	assert_int_equal(e.class, ERR_DENIED);
+	assert_string_equal(e.text, "this needs a publisher of the channel; "
+	    "you are an auditor of sh");
+	assert_int_equal(access_publish(c, "gd.all", &e), -1);
+	assert_int_equal(access_see(c, "gd.all", &e), 0);
+	assert_int_equal(access_see(c, "gd.ip", &e), -1);
+	access_client_free(c);
+	for (int who = 0; who <= PUBLISHING_MEMBER; who++) {
+		c = client(who, NOON);
+		assert_int_equal(access_audit(c, &e) == 0, who == ADMIN);
+		assert_false(access_is_auditor(c));
+		access_client_free(c);
+	}
+}
+
+static void
 a_running_transfer_ends_with_the_revocation(void **s)
 {
 	struct audit_note note = { NOON, "test", "revoke", "", "" };
@@ -306,6 +336,7 @@ main(void)
 		TEST(a_pairing_ends_at_midnight_of_the_hubs_zone),
 		TEST(publishing_needs_the_role_and_the_organisation),
 		TEST(administering_needs_the_role),
+		TEST(an_auditor_looks_and_touches_nothing),
 		TEST(a_running_transfer_ends_with_the_revocation),
 		TEST(a_running_transfer_ends_with_the_pairing_and_the_certificate),
 		TEST(a_request_keeps_the_tables_it_began_with),
