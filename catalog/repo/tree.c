@@ -159,7 +159,9 @@ tree_frame(struct tree *t, uint32_t frame, const void *content, size_t len, stru
 	if (!digest_equal(&sum, f.sha256))
 		return err_set(e, ERR_BAD_INPUT,
 		    "frame %" PRIu32 " has another SHA-256 than the index says", frame);
-	return apply_everywhere(t, frame, content, ORIGIN_GIVEN, e);
+	if (apply_everywhere(t, frame, content, ORIGIN_GIVEN, e) == -1)
+		return -1;
+	return settle(&t->settle, t->dir.dirfd, e) == 0 ? 0 : err_full_is_busy(e);
 }
 
 static int

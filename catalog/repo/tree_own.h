@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "catalog/base/digest.h"
+#include "catalog/base/settle.h"
 #include "catalog/repo/byhash.h"
 #include "catalog/repo/index.h"
 #include "catalog/repo/tree.h"
@@ -29,6 +30,7 @@ struct tree {
 	uint64_t hashed_bytes;
 	uint64_t unsynced_bytes; /* of the growing file that the disk was not given */
 	struct digest_stream *hash; /* owned */
+	struct settle settle;       /* of all that is written */
 	struct tree_figures figures;
 	/* Of tree_open(). */
 	struct tree_options opt;

@@ -13,6 +13,7 @@
 
 #include "catalog/base/file.h"
 #include "catalog/base/hex.h"
+#include "catalog/base/settle.h"
 
 #define PARTS "work/.parts"
 #define SHORT_BYTES (64u << 10)   /* not worth a file */
@@ -23,6 +24,7 @@ struct sink {
 	const struct part *p;
 	int fd;
 	uint64_t have;
+	struct settle settle;
 };
 
 /* Open (and make) the file, *have of its bytes being of use. */
@@ -63,6 +65,8 @@ on_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
 		err_within(e, "%s", s->p->name);
 		return err_full_is_busy(e);
 	}
+	if (settle(&s->settle, s->fd, e) == -1)
+		return err_full_is_busy(e);
 	s->have += len;
 	if (s->p->on_progress != NULL)
 		s->p->on_progress(s->p->ctx, s->have, s->p->len);
