@@ -96,6 +96,14 @@ my %make = (
 		my %g = map { my $n = $_; $n =~ s/^lessons/chapters/; ($n, $f{$_}) } keys %f;
 		return (\%f, \%g);
 	},
+	'copied-folder' => sub { # a folder of texts and pictures is there twice, and one of each edited in the copy
+		seed(15);
+		my %f = map { ((sprintf "kit/text-%03d.html", $_), text(400 + 10 * $_)) } 0 .. 399;
+		$f{sprintf "kit/picture-%03d.jpg", $_} = noise(3000 + 100 * $_) for 0 .. 299;
+		my %g = (%f, map { my $n = $_; $n =~ s/^kit/2027/; ($n, $f{$_}) } keys %f);
+		substr($g{'2027/text-007.html'}, 100, 0) = text(30);
+		return (\%f, \%g);
+	},
 	'video-replaced' => sub {
 		seed(4);
 		my %f = map { ("film-$_.mp4", noise(8 * $m)) } 1 .. 5;
