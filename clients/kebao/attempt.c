@@ -13,7 +13,7 @@
 #include "clients/kebao/args.h"
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/problem.h"
-#include "clients/kebao/text.h"
+#include "clients/kebao/transport_error.h"
 
 #define CONNECT_S 20L          /* a hub that does not answer within this is down */
 #define SLOWEST_BYTES_S 128u   /* less than this, for as long as we wait, counts as silence */
@@ -286,23 +286,6 @@ on_ssl_ctx(CURL *curl, void *ssl_ctx, void *ctx)
 	return CURLE_OK;
 }
 
-static int
-untrusted_peer(const struct transfer *t, struct err *e)
-{
-	struct text now, from, until;
-
-	if (t->clock.is_wrong)
-		return err_set(e, ERR_UNTRUSTED, "%s: this machine's clock says %s; the certificate"
-		    " is valid from %s to %s", t->base_url,
-		    text_rfc3339(&now, t->clock.now), text_rfc3339(&from, t->clock.valid_from),
-		    text_rfc3339(&until, t->clock.valid_until));
-	if (t->verify_error != X509_V_OK)
-		return err_set(e, ERR_UNTRUSTED,
-		    "%s: the certificate is not one of the hub's CA: %s", t->base_url,
-		    X509_verify_cert_error_string(t->verify_error));
-	return err_set(e, ERR_UNTRUSTED, "%s: %s", t->base_url, t->curl_text);
-}
-
 /* --- one attempt --- */
 
 static struct curl_blob
@@ -470,51 +453,6 @@ make_headers(const struct transfer_request *r, struct curl_slist **out, struct e
 	return 0;
 }
 
-/* Of the setting, without the name in it; NULL: none is set (the environment may have one). */
-static const char *
-proxy_host(const struct transfer *t)
-{
-	const char *proxy = t->line.proxy, *host;
-
-	if (proxy == NULL || *proxy == '\0')
-		return NULL;
-	host = strrchr(proxy, '@');
-	return host != NULL ? host + 1 : proxy;
-}
-
-/* What the transport said, where no callback stopped it. */
-static int
-judge_transport(struct transfer *t, const struct attempt *a, CURLcode code, struct err *e)
-{
-	const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
-	const char *proxy = proxy_host(t);
-	char quoted[240];
-	long connect_status = 0;
-
-	if (a->e.class != ERR_NONE) {
-		*e = a->e;
-		return -1;
-	}
-	if (code == CURLE_ABORTED_BY_CALLBACK)
-		return interrupt_check(e);
-	if (code == CURLE_PEER_FAILED_VERIFICATION)
-		return untrusted_peer(t, e);
-	if (code == CURLE_OUT_OF_MEMORY)
-		return err_nomem(e);
-	(void)curl_easy_getinfo(t->curl, CURLINFO_HTTP_CONNECTCODE, &connect_status); /* stays 0 */
-	if (connect_status == 407)
-		return err_set(e, ERR_DENIED, "the proxy wants a name and a password, or others:"
-		    " settings proxy and proxy-password-file (kebao config), or HTTPS_PROXY");
-	if (code == CURLE_SSL_CERTPROBLEM)
-		return err_set(e, ERR_BAD_INPUT, "the client certificate or its key: %s",
-		    err_quote(quoted, sizeof(quoted), text, strlen(text)));
-	(void)err_quote(quoted, sizeof(quoted), text, strlen(text));
-	if (proxy != NULL && connect_status != 200)
-		return err_set(e, ERR_NETWORK, "%s, through the proxy %s: %s", t->base_url,
-		    proxy, quoted);
-	return err_set(e, ERR_NETWORK, "%s%s: %s", t->base_url, a->r->path, quoted);
-}
-
 /* The hub answered: is it a success? */
 static int
 judge_answer(const struct attempt *a, struct err *e)
@@ -572,7 +510,10 @@ perform(struct transfer *t, struct attempt *a, struct err *e)
 		t->best_bytes_per_second = (uint64_t)speed;
 	a->reply->status = (int)status;
 	if (code != CURLE_OK && !a->is_cut) {
-		(void)judge_transport(t, a, code, e);
+		if (a->e.class != ERR_NONE)
+			*e = a->e;
+		else
+			(void)transport_error(t, code, a->r->path, e);
 		goto out;
 	}
 	rc = judge_answer(a, e);

@@ -41,6 +41,13 @@ renew(struct session *s)
 	CLI_NOTE(s->cli, MSG_RENEWED, text_time(&until, hub_identity(s->hub)->valid_until));
 }
 
+static enum status
+not_enrolled(const struct cli *cli)
+{
+	CLI_WARN(cli, MSG_NOT_ENROLLED);
+	return STATUS_DENIED;
+}
+
 enum status
 session_open(struct session *s, const struct cli *cli)
 {
@@ -50,12 +57,9 @@ session_open(struct session *s, const struct cli *cli)
 	s->cli = cli;
 	if (home_open(cli->home, HOME_EXISTING, &s->home, &e) == -1 ||
 	    home_lock(s->home, &e) == -1 || hub_open(s->home, &s->hub, &e) == -1) {
-		enum status status = STATUS_DENIED;
+		enum status status =
+		    e.class == ERR_NOT_FOUND ? not_enrolled(cli) : cli_fail(cli, &e);
 
-		if (e.class == ERR_NOT_FOUND)
-			CLI_WARN(cli, MSG_NOT_ENROLLED);
-		else
-			status = cli_fail(cli, &e);
 		session_close(s);
 		return status;
 	}
@@ -72,7 +76,9 @@ session_open_offline(struct session *s, const struct cli *cli)
 	memset(s, 0, sizeof(*s));
 	s->cli = cli;
 	if (home_open(cli->home, HOME_EXISTING, &s->home, &e) == -1)
-		return cli_fail(cli, &e);
+		/* A place that somebody named is named in the answer. */
+		return e.class == ERR_NOT_FOUND && cli->home == NULL ? not_enrolled(cli)
+		                                                     : cli_fail(cli, &e);
 	return STATUS_OK;
 }
 

@@ -76,4 +76,12 @@ if strace -o /dev/null true 2>/dev/null; then
 else
 	skip "no strace here: a run that begins while somebody looks"
 fi
+# --- before there is anything ---
+for verb in check status list verify pause 'config limit-rate 1M'; do
+	# shellcheck disable=SC2086
+	exits 5 "$verb of somebody who has not enrolled" kb newcomer $verb --lang zh
+	like "$err" '还没有加入课程中心：kebao enroll' "says what to do first"
+done
+exits 9 "a place that was named" kb newcomer list --home "$T/home/newcomer/nowhere"
+like "$err" 'home/newcomer/nowhere' "is named"
 done_testing
