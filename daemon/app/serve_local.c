@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plain local listener: for supervisors and monitoring on the same machine. */
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/app/respond.h"
 #include "daemon/app/context.h"
@@ -8,6 +9,8 @@
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
 #include "daemon/net/server.h"
+
+#define EXPIRES "kebao_role_expires_timestamp_seconds"
 
 static int
 answer_text(struct exchange *x, const char *text, struct err *e)
@@ -41,47 +44,90 @@ serve_local_ready(struct exchange *x, struct err *e)
 	return answer_text(x, "ready\n", e);
 }
 
+/* The name says the kind: a counter's ends in _total. */
+static int
+begin_family(struct buf *out, const char *name, const char *help, struct err *e)
+{
+	size_t len = strlen(name), end = strlen("_total");
+	bool is_counter = len > end && strcmp(name + len - end, "_total") == 0;
+
+	return buf_printf(out, e, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+	    is_counter ? "counter" : "gauge");
+}
+
 static void
 on_expiry(void *ctx, const char *role, int64_t expires_at)
 {
 	/* Out of memory is found out with the next line that fails. */
-	(void)buf_printf(ctx, NULL, "kebao_role_expires_seconds{role=\"%s\"} %lld\n", role,
+	(void)buf_printf(ctx, NULL, EXPIRES "{role=\"%s\"} %lld\n", role,
 	    (long long)expires_at);
 }
 
-int
-serve_local_metrics(struct exchange *x, struct err *e)
+static int
+write_server(const struct server_stats *s, struct buf *out, struct err *e)
 {
-	struct app *app = context_app(x);
+	const struct {
+		const char *name, *help;
+		uint64_t value;
+	} metrics[] = {
+		{ "connections", "Connections now.", s->connections },
+		{ "connections_accepted_total", "Connections since the start.", s->accepted },
+		{ "connections_refused_total",
+		    "Connections over the limit of an address or a certificate.", s->refused },
+		{ "handshakes_failed_total", "TLS handshakes that failed.",
+		    s->handshakes_failed },
+		{ "requests_total", "Requests.", s->requests },
+		{ "bad_requests_total", "Requests whose head is no HTTP that is accepted.",
+		    s->bad_requests },
+		{ "received_bytes_total", "Bytes of request bodies.", s->received_bytes },
+		{ "sent_bytes_total", "Bytes of answers.", s->sent_bytes },
+		{ "line_groups", "Organisations that are being answered now.",
+		    s->line.groups },
+		{ "line_waiting", "Transfers that wait for their share of the line now.",
+		    s->line.waiting },
+		{ "line_waits_total", "How often a transfer began to wait for its share.",
+		    s->line.waits },
+		{ "requests_over_limit_total",
+		    "Requests over the limit of transfers of an organisation.",
+		    s->line.refused },
+	};
+	char name[64];
+
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+		(void)snprintf(name, sizeof(name), "kebao_%s", metrics[i].name); /* all fit */
+		if (begin_family(out, name, metrics[i].help, e) == -1 ||
+		    buf_printf(out, e, "%s %llu\n", name,
+		    (unsigned long long)metrics[i].value) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+write_metrics(struct app *app, struct buf *out, struct err *e)
+{
 	struct server_stats s = { 0 };
-	struct buf body = BUF_INIT;
-	const struct expiries dates = { on_expiry, &body };
-	int rc = -1;
+	const struct expiries dates = { on_expiry, out };
 
 	pthread_mutex_lock(&app->server_lock);
 	if (app->server != NULL)
 		server_stats(app->server, &s);
 	pthread_mutex_unlock(&app->server_lock);
-	if (buf_printf(&body, e,
-	        "kebao_connections %u\n"
-	        "kebao_connections_accepted_total %llu\n"
-	        "kebao_connections_refused_total %llu\n"
-	        "kebao_handshakes_failed_total %llu\n"
-	        "kebao_requests_total %llu\n"
-	        "kebao_bad_requests_total %llu\n"
-	        "kebao_received_bytes_total %llu\n"
-	        "kebao_sent_bytes_total %llu\n"
-	        "kebao_line_groups %u\n"
-	        "kebao_line_waiting %u\n"
-	        "kebao_line_waits_total %llu\n"
-	        "kebao_requests_over_limit_total %llu\n",
-	        s.connections, (unsigned long long)s.accepted, (unsigned long long)s.refused,
-	        (unsigned long long)s.handshakes_failed, (unsigned long long)s.requests,
-	        (unsigned long long)s.bad_requests, (unsigned long long)s.received_bytes,
-	        (unsigned long long)s.sent_bytes, s.line.groups, s.line.waiting,
-	        (unsigned long long)s.line.waits, (unsigned long long)s.line.refused) == 0 &&
-	    expiries_walk(app->store, &dates, e) == 0)
-		rc = reply_bytes(x, 200, "text/plain; version=0.0.4", &body, e);
+	if (write_server(&s, out, e) == -1 ||
+	    begin_family(out, EXPIRES, "When what a role signed expires, since 1970.", e) == -1)
+		return -1;
+	return expiries_walk(app->store, &dates, e);
+}
+
+/* The text format of Prometheus, version 0.0.4. */
+int
+serve_local_metrics(struct exchange *x, struct err *e)
+{
+	struct buf body = BUF_INIT;
+	int rc = -1;
+
+	if (write_metrics(context_app(x), &body, e) == 0)
+		rc = reply_bytes(x, 200, "text/plain; version=0.0.4; charset=utf-8", &body, e);
 	buf_clear(&body);
 	return rc;
 }

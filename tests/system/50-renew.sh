@@ -33,7 +33,7 @@ hub_start || bail "no hub"
 wait_for "the log" grep -q '"event":"expires-soon","role":"beijing.ip"' "$T/hub.log"
 ok $? "and the hub's log"
 is "$(grep -c '"event":"expires-soon"' "$T/hub.log")" 1 "of this role only"
-like "$(curl -s "http://127.0.0.1:$LOCAL/metrics")" 'kebao_role_expires_seconds.role="beijing.ip". [0-9]+' "the metrics have the date"
+like "$(curl -s "http://127.0.0.1:$LOCAL/metrics")" 'kebao_role_expires_timestamp_seconds.role="beijing.ip". [0-9]+' "the metrics have the date"
 exits 0 "a recipient is not" kb sc --lang en check
 is "$err" "" "it is none of her business"
 exits 0 "what is due is found by itself" kb bj --lang en sign --renew --key "$T/bj.pem" "${P[@]}"
