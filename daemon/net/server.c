@@ -17,6 +17,7 @@
 #include "daemon/net/listener.h"
 #include "daemon/net/mailbox.h"
 #include "daemon/net/crew.h"
+#include "daemon/net/tickets.h"
 #include "daemon/net/worker.h"
 
 #define POOL_THREADS 4u /* of each pool, at least */
@@ -44,7 +45,7 @@ struct server {
 	struct census *census, *certs; /* connections by address; by client's key */
 	struct crew *pool, *pool_bulk, *pool_long;
 	struct share *share; /* NULL: no line is configured */
-	struct tls_tickets *tickets;
+	struct tickets *tickets;
 	struct conn_counters counters;
 	_Atomic uint64_t n_accepted, n_refused;
 	_Atomic unsigned n_connections;
@@ -388,7 +389,7 @@ make_parts(struct server *s, const struct server_config *config, struct err *e)
 	s->certs = census_new(config->max_connections_per_certificate, config->max_connections, e);
 	if (s->certs == NULL)
 		return -1;
-	s->tickets = tls_tickets_new(e);
+	s->tickets = tickets_new(e);
 	if (s->tickets == NULL)
 		return -1;
 	s->pool = crew_new(n_pool, e);
@@ -525,7 +526,7 @@ server_free(struct server *s)
 	crew_free(s->pool);
 	crew_free(s->pool_bulk);
 	crew_free(s->pool_long);
-	tls_tickets_free(s->tickets);
+	tickets_free(s->tickets);
 	census_free(s->census);
 	budget_free(s->budget);
 	census_free(s->certs);

@@ -8,7 +8,6 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,27 +15,14 @@
 
 #include "catalog/base/hex.h"
 #include "daemon/http/route.h"
-#include "daemon/limits.h"
 #include "daemon/net/duct.h"
-
-struct ticket_key {
-	uint8_t name[16];
-	uint8_t cipher[32];
-	uint8_t mac[32];
-};
-
-struct tls_tickets {
-	pthread_mutex_t lock;
-	struct ticket_key key[2]; /* under lock: the one that seals, and the one before */
-	unsigned n;
-	time_t made_at;           /* of key[0], CLOCK_MONOTONIC seconds */
-};
+#include "daemon/net/tickets.h"
 
 struct tls {
 	OSSL_LIB_CTX *lib;
 	EVP_CIPHER *ticket_cipher;
 	EVP_MD *sha256; /* what is not fetched from lib is shared by all threads */
-	struct tls_tickets *tickets; /* borrowed */
+	struct tickets *tickets; /* borrowed */
 	SSL_CTX *ctx;
 	X509_STORE *clients; /* what a client's certificate must come from */
 };
@@ -68,7 +54,7 @@ fail(struct err *e, enum err_class class, const char *what)
 
 /* Tickets. */
 
-static time_t
+static int64_t
 monotonic_s(void)
 {
 	struct timespec ts;
@@ -77,74 +63,25 @@ monotonic_s(void)
 	return ts.tv_sec;
 }
 
-/* Put a new key first, if the present one is old.  Called with the lock held. */
+/* As OpenSSL has it.  1, 2: opened, the latter to be renewed; 0: none; -1. */
 static int
-renew_key(struct tls_tickets *t)
+choose_key(struct tickets *t, uint8_t *name, bool is_sealing, struct tickets_key *out)
 {
-	struct ticket_key fresh;
-	time_t now = monotonic_s();
-
-	if (t->n > 0 && now - t->made_at < LIMIT_TICKET_KEY_S)
-		return 0;
-	if (RAND_bytes((uint8_t *)&fresh, sizeof(fresh)) != 1)
-		return -1;
-	t->key[1] = t->key[0];
-	t->key[0] = fresh;
-	t->n = t->n == 0 ? 1 : 2;
-	t->made_at = now;
-	OPENSSL_cleanse(&fresh, sizeof(fresh));
-	return 0;
-}
-
-struct tls_tickets *
-tls_tickets_new(struct err *e)
-{
-	struct tls_tickets *t = calloc(1, sizeof(*t));
-
-	if (t == NULL) {
-		err_nomem(e);
-		return NULL;
-	}
-	if (renew_key(t) == -1) {
-		fail(e, ERR_SYSTEM, "random bytes");
-		free(t);
-		return NULL;
-	}
-	(void)pthread_mutex_init(&t->lock, NULL); /* cannot fail on Linux */
-	return t;
-}
-
-void
-tls_tickets_free(struct tls_tickets *t)
-{
-	if (t == NULL)
-		return;
-	(void)pthread_mutex_destroy(&t->lock);
-	OPENSSL_cleanse(t, sizeof(*t));
-	free(t);
-}
-
-/* The key to seal with (name is written) or the one called name.  1, 2: renew; 0: none; -1. */
-static int
-choose_key(struct tls_tickets *t, uint8_t *name, bool is_sealing, struct ticket_key *out)
-{
-	int rc = 0;
-
-	pthread_mutex_lock(&t->lock);
 	if (is_sealing) {
-		rc = renew_key(t) == -1 ? -1 : 1;
-		*out = t->key[0];
+		if (tickets_seal(t, monotonic_s(), out) == -1)
+			return -1;
 		memcpy(name, out->name, sizeof(out->name));
-	} else {
-		for (unsigned i = 0; i < t->n; i++) {
-			if (memcmp(name, t->key[i].name, sizeof(t->key[i].name)) == 0) {
-				*out = t->key[i];
-				rc = i == 0 ? 1 : 2;
-			}
-		}
+		return 1;
 	}
-	pthread_mutex_unlock(&t->lock);
-	return rc;
+	switch (tickets_open(t, monotonic_s(), name, out)) {
+	case TICKETS_UNKNOWN:
+		return 0;
+	case TICKETS_OPEN:
+		return 1;
+	case TICKETS_OPEN_AND_RENEW:
+		return 2;
+	}
+	return -1;
 }
 
 static int
@@ -152,7 +89,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
     EVP_MAC_CTX *mac, int is_sealing)
 {
 	struct tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	struct ticket_key key;
+	struct tickets_key key;
 	char digest[] = "SHA256";
 	OSSL_PARAM params[3];
 	int rc = choose_key(tls->tickets, name, is_sealing, &key);
@@ -345,7 +282,7 @@ fail:
 }
 
 struct tls *
-tls_new(const struct service_certs *certs, struct tls_tickets *tickets, struct err *e)
+tls_new(const struct service_certs *certs, struct tickets *tickets, struct err *e)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 

@@ -16,18 +16,12 @@
 
 struct service_certs; /* http/route.h */
 struct tls;           /* opaque */
-struct tls_tickets;   /* opaque */
-
-/*
- * Random keys that seal session tickets, changed now and then.  Any thread.  NULL with ERR_SYSTEM.
- */
-struct tls_tickets *tls_tickets_new(struct err *e);
-void tls_tickets_free(struct tls_tickets *tickets);
+struct tickets;       /* net/tickets.h */
 
 /*
  * For the thread that will use it.  tickets outlives it.  NULL: ERR_BAD_INPUT (certs), ERR_SYSTEM.
  */
-struct tls *tls_new(const struct service_certs *certs, struct tls_tickets *tickets, struct err *e);
+struct tls *tls_new(const struct service_certs *certs, struct tickets *tickets, struct err *e);
 
 /* Use other certificates for connections from now on; on -1 the old ones stay. */
 int tls_load(struct tls *tls, const struct service_certs *certs, struct err *e);

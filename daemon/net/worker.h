@@ -26,7 +26,7 @@ struct worker_setup {
 	const struct service *service;
 	const struct server_deadlines *deadlines;
 	struct conn_counters *counters;
-	struct tls_tickets *tickets;
+	struct tickets *tickets;
 	struct share *share;             /* or NULL */
 	struct budget *budget;
 	struct census *certs;            /* connections by client's key; borrowed */
