@@ -26,6 +26,7 @@
 #define LIMIT_TURN_BYTES (512u << 10)    /* of a reply before others' turn; the kernel has room */
 #define LIMIT_TURNS_PER_POLL 32          /* of connections, until the kernel is asked for others */
 #define LIMIT_LANE_US 500u               /* of a loop's time for one address before others' turn */
+#define LIMIT_LANE_READS 2u              /* blocks that pools fill, of one address and loop */
 #define LIMIT_VAIN_EVENTS 4u             /* of a connection that queues: then it is disarmed */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 

@@ -37,9 +37,11 @@ struct stream {
 	bool is_over;                /* after a failure */
 	struct open_pack packs[OPEN_PACKS];
 	uint64_t n_uses;
-	struct frame_coder *coder; /* owned; tar only, as all below */
-	uint8_t *stored;           /* owned */
-	uint8_t *content;          /* owned: the frame before frame, if content_len is not 0 */
+	/* A tar only; owned, and made when a frame is unpacked. */
+	struct frame_coder *coder;
+	uint8_t *stored;
+	/* The frame before frame, if content_len is not 0; made for one larger than the room. */
+	uint8_t *content;
 	size_t content_pos;        /* what of it was given */
 	size_t content_len;
 };
@@ -123,6 +125,16 @@ fail:
 
 /* --- the tar --- */
 
+static int
+take_tools(struct stream *s, struct err *e)
+{
+	if (s->coder == NULL && (s->coder = frame_coder_new(e)) == NULL)
+		return -1;
+	if (s->stored == NULL && (s->stored = malloc(LIMIT_FRAME_STORED_BYTES)) == NULL)
+		return err_nomem(e);
+	return 0;
+}
+
 /* Unpack the next frame into out, which has room for it. */
 static int
 next_frame(struct stream *s, uint8_t *out, uint32_t *len, struct err *e)
@@ -131,7 +143,7 @@ next_frame(struct stream *s, uint8_t *out, uint32_t *len, struct err *e)
 	struct index_frame f;
 
 	index_frame(s->src.index, s->frame, &f);
-	if (find_place(s, s->frame, &place, e) == -1)
+	if (take_tools(s, e) == -1 || find_place(s, s->frame, &place, e) == -1)
 		return -1;
 	if (read_pack(s, &place, s->stored, place.stored_len, e) == -1 ||
 	    frame_unpack_checked(s->coder, s->stored, place.stored_len, out,
@@ -151,7 +163,7 @@ stream_frame(struct stream *s, uint32_t frame, void *out, struct err *e)
 {
 	uint32_t len;
 
-	assert(s->coder != NULL && frame < index_n_frames(s->src.index));
+	assert(s->stored_lens == NULL && frame < index_n_frames(s->src.index));
 	s->frame = frame;
 	return next_frame(s, out, &len, e);
 }
@@ -175,6 +187,8 @@ read_tar(struct stream *s, uint8_t *out, size_t room, size_t *n, struct err *e)
 			*n = len;
 			return 0;
 		}
+		if (s->content == NULL && (s->content = malloc(LIMIT_FRAME_BYTES)) == NULL)
+			return err_nomem(e);
 		if (next_frame(s, s->content, &len, e) == -1)
 			return -1;
 		s->content_len = len;
@@ -187,31 +201,13 @@ read_tar(struct stream *s, uint8_t *out, size_t room, size_t *n, struct err *e)
 	return 0;
 }
 
-int
-stream_tar_seek(struct stream *s, uint64_t off, struct err *e)
+void
+stream_rest(struct stream *s)
 {
-	struct index_frame f;
-	uint32_t frame, len;
-
-	if (s->is_over)
-		return err_set(e, ERR_SYSTEM, "read after a failure");
-	if (off >= index_tar_len(s->src.index))
-		return err_set(e, ERR_BAD_INPUT, "no such place in the tar");
-	frame = index_frame_at(s->src.index, off);
-	index_frame(s->src.index, frame, &f);
-	if (s->content_len == 0 || frame + 1 != s->frame) {
-		s->frame = frame;
-		s->content_pos = s->content_len = 0;
-		if (off == f.off)
-			return 0;
-		if (next_frame(s, s->content, &len, e) == -1) {
-			s->is_over = true;
-			return -1;
-		}
-		s->content_len = len;
-	}
-	s->content_pos = (size_t)(off - f.off);
-	return 0;
+	frame_coder_free(s->coder);
+	s->coder = NULL;
+	free(s->stored);
+	s->stored = NULL;
 }
 
 /* --- stored frames --- */
@@ -309,20 +305,8 @@ stream_tar_new(const struct stream_source *src, struct stream **out, struct err 
 
 	if (s == NULL)
 		return -1;
-	s->coder = frame_coder_new(e);
-	if (s->coder == NULL)
-		goto fail;
-	s->stored = malloc(LIMIT_FRAME_STORED_BYTES);
-	s->content = malloc(LIMIT_FRAME_BYTES);
-	if (s->stored == NULL || s->content == NULL) {
-		(void)err_nomem(e); /* reported by the -1 below */
-		goto fail;
-	}
 	*out = s;
 	return 0;
-fail:
-	stream_free(s);
-	return -1;
 }
 
 int
@@ -356,8 +340,7 @@ stream_free(struct stream *s)
 	for (unsigned i = 0; i < OPEN_PACKS; i++)
 		if (s->packs[i].fd != -1)
 			(void)close(s->packs[i].fd); /* only read from */
-	frame_coder_free(s->coder);
-	free(s->stored);
+	stream_rest(s);
 	free(s->content);
 	free(s);
 }

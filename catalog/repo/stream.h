@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A release in a repository as a stream of bytes: its tar, every frame
- * verified, or its stored frames (.tar.zst), any range of them.  Memory is two frames and
- * a few descriptors, whatever the release.  A stream may be used from any thread, by one at a time.
+ * A release in a repository as a stream of bytes: its tar, every frame verified, or its stored
+ * frames (.tar.zst), any range of them.  Memory is two frames and a few descriptors, whatever the
+ * release; less after stream_rest().  A stream may be used from any thread, by one at a time.
  */
 #ifndef KEBAO_CATALOG_REPO_STREAM_H
 #define KEBAO_CATALOG_REPO_STREAM_H
@@ -44,13 +44,6 @@ int stream_tar_new(const struct stream_source *src, struct stream **out, struct 
     __attribute__((warn_unused_result));
 
 /*
- * Go on at byte off of the tar (off < its length).  Cheap within the frame at hand; else the next
- * read begins with the frame that holds off.  For a stream of stream_tar_new() only.
- */
-int stream_tar_seek(struct stream *s, uint64_t off, struct err *e)
-    __attribute__((warn_unused_result));
-
-/*
  * Bytes off to off + len - 1 of the stored frames in order.  stored_lens are the stored lengths of
  * all frames (lent until stream_free()); they must agree with what find says, or the read fails:
  * with other stored bytes a range would be a mixture.  ERR_BAD_INPUT where the range is not in the
@@ -75,6 +68,12 @@ int stream_read(struct stream *s, void *out, size_t room, size_t *n, struct err 
  */
 int stream_frame(struct stream *s, uint32_t frame, void *out, struct err *e)
     __attribute__((warn_unused_result));
+
+/*
+ * Nothing is wanted for a while: give back what frames are unpacked with, some hundred KB.  The
+ * next one takes it anew.
+ */
+void stream_rest(struct stream *s);
 
 /*
  * Length and ETag of the .tar.zst view (FORMATS.md 5).  stored_sha256 are the

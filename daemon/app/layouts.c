@@ -12,6 +12,7 @@
 #include "catalog/repo/index.h"
 #include "catalog/repo/objpath.h"
 #include "catalog/repo/store.h"
+#include "daemon/app/frames.h"
 
 #define BATCH_FRAMES 2048u /* asked of the state at once: 230 KB */
 
@@ -26,6 +27,7 @@ struct kept {
 struct layouts {
 	struct state *state;       /* borrowed */
 	const struct store *store; /* borrowed */
+	struct frames *frames;     /* owned */
 	size_t max_bytes;
 	pthread_mutex_t lock; /* of what follows */
 	struct kept *newest, *oldest;
@@ -59,6 +61,10 @@ layouts_new(struct state *state, const struct store *store, size_t max_bytes,
 		pthread_mutex_destroy(&ls->lock);
 		free(ls);
 		return err_nomem(e);
+	}
+	if (frames_new(LAYOUTS_FRAMES_BYTES, &ls->frames, e) == -1) {
+		layouts_free(ls);
+		return -1;
 	}
 	ls->state = state;
 	ls->store = store;
@@ -121,9 +127,16 @@ layouts_free(struct layouts *ls)
 		unlist(ls, k);
 		kept_free(k);
 	}
+	frames_free(ls->frames);
 	pthread_mutex_destroy(&ls->hint_lock);
 	pthread_mutex_destroy(&ls->lock);
 	free(ls);
+}
+
+struct frames *
+layouts_frames(const struct layouts *ls)
+{
+	return ls->frames;
 }
 
 void

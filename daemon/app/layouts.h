@@ -17,6 +17,7 @@
 #include "catalog/hub/state_releases.h"
 #include "catalog/repo/stream.h"
 
+struct frames;
 struct hint;
 struct index;
 struct layouts; /* opaque */
@@ -24,6 +25,7 @@ struct state;
 struct store;
 
 #define LAYOUTS_BYTES (24u << 20) /* kept beside those in use: about 400,000 frames */
+#define LAYOUTS_FRAMES_BYTES (1u << 20) /* of unpacked frames: the largest, or 16 usual ones */
 #define LAYOUTS_MISSING 4096u     /* hashes of missing frames named at once */
 
 /* Immutable; good until layouts_give_back(). */
@@ -67,5 +69,8 @@ void layouts_hint_end(struct layouts *ls);
 
 /* What streams of the release read from; lends l. */
 struct stream_source layouts_source(const struct layouts *ls, const struct layout *l);
+
+/* Frames that streams of any release have unpacked; lent as long as ls. */
+struct frames *layouts_frames(const struct layouts *ls);
 
 #endif

@@ -8,6 +8,7 @@
 #include "catalog/repo/index.h"
 #include "catalog/repo/stream.h"
 #include "catalog/repo/zip.h"
+#include "daemon/app/frames.h"
 #include "daemon/app/layouts.h"
 
 struct view {
@@ -121,15 +122,56 @@ view_etag(const struct view *v)
 	return v->etag;
 }
 
-/* Bytes of the tar from off on, at most room. */
+/* Bytes of a frame from in on, which end with it or with room. */
 static int
-read_tar(struct view *v, uint64_t off, void *out, size_t room, size_t *n, struct err *e)
+read_part(struct view *v, uint32_t number, size_t in, void *out, size_t len, struct err *e)
 {
+	struct frames *frames = layouts_frames(v->layouts);
+	struct frames_key key = { .channel = "" };
+	struct index_frame f;
+	uint8_t *content;
+
+	index_frame(v->layout->index, number, &f);
+	memcpy(key.channel, v->layout->channel, sizeof(key.channel));
+	key.content = *f.sha256;
+	if (frames_copy(frames, &key, in, out, len))
+		return 0;
+	content = malloc(f.len);
+	if (content == NULL)
+		return err_nomem(e);
+	if (stream_frame(v->stream, number, content, e) == -1) {
+		free(content);
+		return -1;
+	}
+	memcpy(out, content + in, len);
+	frames_keep(frames, &key, content, f.len);
+	return 0;
+}
+
+/* Fill out with bytes of the tar from off on. */
+static int
+read_tar(struct view *v, uint64_t off, uint8_t *out, size_t len, struct err *e)
+{
+	const struct index *ix = v->layout->index;
+	int rc = 0;
+
 	if (v->stream == NULL && stream_tar_new(&v->source, &v->stream, e) == -1)
 		return -1;
-	if (stream_tar_seek(v->stream, off, e) == -1)
-		return -1;
-	return stream_read(v->stream, out, room, n, e);
+	while (len > 0 && rc == 0) {
+		uint32_t number = index_frame_at(ix, off);
+		struct index_frame f;
+		size_t in, n;
+
+		index_frame(ix, number, &f);
+		in = (size_t)(off - f.off);
+		n = f.len - in < len ? f.len - in : len;
+		rc = n == f.len ? stream_frame(v->stream, number, out, e) :
+		    read_part(v, number, in, out, n, e);
+		off += n;
+		out += n;
+		len -= n;
+	}
+	return rc;
 }
 
 /* Piece by piece until room is full: many small files are one read. */
@@ -146,7 +188,7 @@ read_zip(struct view *v, uint64_t off, uint8_t *out, size_t room, size_t *n, str
 		got = piece.len < room - filled ? (size_t)piece.len : room - filled;
 		if (piece.bytes != NULL)
 			memcpy(out + filled, piece.bytes, got);
-		else if (read_tar(v, piece.tar_off, out + filled, got, &got, e) == -1)
+		else if (read_tar(v, piece.tar_off, out + filled, got, e) == -1)
 			return -1;
 		filled += got;
 	}
@@ -164,19 +206,35 @@ read_stored(struct view *v, uint64_t off, void *out, size_t room, size_t *n, str
 }
 
 static int
-on_read(void *ctx, uint64_t off, uint8_t *out, size_t room, size_t *n, struct err *e)
+read_any(struct view *v, uint64_t off, uint8_t *out, size_t room, size_t *n, struct err *e)
 {
-	struct view *v = ctx;
-
-	if (room > v->len - off)
-		room = (size_t)(v->len - off);
 	switch (v->kind) {
 	case VIEW_TAR_ZST: return read_stored(v, off, out, room, n, e);
 	case VIEW_TAR:
-	case VIEW_FILE: return read_tar(v, v->begin + off, out, room, n, e);
+	case VIEW_FILE:
+		*n = room;
+		return read_tar(v, v->begin + off, out, room, e);
 	case VIEW_ZIP: return read_zip(v, off, out, room, n, e);
 	}
 	return err_set(e, ERR_SYSTEM, "no such view");
+}
+
+/*
+ * Between reads nothing is held but open packs: the reader may let us wait for long, on each of his
+ * connections.
+ */
+static int
+on_read(void *ctx, uint64_t off, uint8_t *out, size_t room, size_t *n, struct err *e)
+{
+	struct view *v = ctx;
+	int rc;
+
+	if (room > v->len - off)
+		room = (size_t)(v->len - off);
+	rc = read_any(v, off, out, room, n, e);
+	if (v->stream != NULL)
+		stream_rest(v->stream);
+	return rc;
 }
 
 struct reply_source

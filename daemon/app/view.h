@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bodies of computed replies: a release as .tar.zst, .tar or .zip, or one file out of it
- * (FORMATS.md 5).  All are seekable, none is stored anywhere, and memory is two frames and the
- * layout, whatever the release.  Each frame that is unpacked is checked first.
+ * (FORMATS.md 5).  All are seekable and none is stored anywhere.  Between reads a view holds next
+ * to nothing but the layout, which it shares, whatever the release.  Each frame that is unpacked is
+ * checked first.
  */
 #ifndef KEBAO_DAEMON_APP_VIEW_H
 #define KEBAO_DAEMON_APP_VIEW_H

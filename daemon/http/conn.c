@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "daemon/http/line.h"
+#include "daemon/http/reads.h"
 #include "daemon/http/request.h"
 #include "daemon/http/send.h"
 #include "daemon/http/turn.h"
@@ -421,6 +422,7 @@ conn_end(struct conn *c)
 		return;
 	line_leave(c);
 	turn_leave(c);
+	reads_leave(c);
 	if (c->on_read != NULL)
 		close_socket(c);
 	while ((calls = owed_calls(c)) != 0)
@@ -468,7 +470,8 @@ conn_tick(struct conn *c)
 		break;
 	case CONN_BODY:
 	case CONN_REPLY:
-		is_over = (!line_is_waiting(c) && is_too_slow(c)) || !is_allowed(c);
+		is_over = (!line_is_waiting(c) && !reads_is_waiting(c) && is_too_slow(c)) ||
+		    !is_allowed(c);
 		break;
 	case CONN_CALL:
 	case CONN_ENDING:

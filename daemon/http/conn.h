@@ -51,6 +51,8 @@ struct turns {
 	struct turn_lane {
 		uint64_t used_us, round; /* in that round */
 		struct conn *first, **end; /* who queues */
+		struct conn *reads_first, **reads_end; /* who waits for a block (reads.c) */
+		unsigned n_reads;          /* blocks that a pool fills */
 		struct turn_lane *next;
 		bool is_lined_up;
 	} lane[TURN_LANES];
@@ -153,6 +155,9 @@ struct conn {
 	unsigned lane;                /* of env->turns */
 	struct conn *turn_next, **turn_link; /* who queues in it; link NULL: not queueing */
 	unsigned n_vain;              /* events while it queues */
+	struct conn *reads_next, **reads_link; /* who waits in it; link NULL: not waiting */
+	bool is_reading;              /* one of its n_reads */
+	bool is_cold;                 /* the page cache does not have what comes next */
 
 	/* Deadlines, CLOCK_MONOTONIC milliseconds. */
 	uint64_t deadline_ms;         /* of handshake, head, idle, linger */

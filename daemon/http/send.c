@@ -9,6 +9,7 @@
 
 #include "catalog/base/file.h"
 #include "daemon/http/line.h"
+#include "daemon/http/reads.h"
 #include "daemon/http/request.h"
 #include "daemon/net/server.h"
 
@@ -50,6 +51,7 @@ send_begin(struct conn *c)
 	c->reply_left = r->is_bodyless ? 0 : r->length;
 	c->reply_off = r->off;
 	c->allowance = UINT64_MAX;
+	c->is_cold = false;
 	if (c->seat.group != NULL)
 		line_admit(c);
 	conn_start_rate(c);
@@ -65,9 +67,12 @@ static void
 measure_room(struct conn *c)
 {
 	size_t room = duct_send_room(&c->duct);
+	size_t held = c->piece_len - c->piece_off; /* what a pool has read since: it goes first */
 
 	c->is_measured = true;
-	if (room < LIMIT_SEND_LEAST_BYTES)
+	if (held > 0)
+		room = room > held ? room - held : 0;
+	else if (room < LIMIT_SEND_LEAST_BYTES)
 		room = LIMIT_SEND_LEAST_BYTES;
 	if (room < c->turn_room)
 		c->turn_room = room;
@@ -164,7 +169,14 @@ fill_piece(struct conn *c)
 		piece_grew(c, n);
 		return STEP_AGAIN;
 	case REPLY_FILE:
-		return read_cached(c) ? STEP_AGAIN : conn_call(c, CALL_READ);
+		if (read_cached(c))
+			return STEP_AGAIN;
+		c->is_cold = !reads_enter(c);
+		if (!c->is_cold)
+			return conn_call(c, CALL_READ);
+		if (c->piece_len == 0)
+			conn_drop_piece(c);
+		return STEP_AGAIN;
 	case REPLY_SOURCE:
 		return conn_call(c, CALL_READ);
 	case REPLY_NONE:
@@ -213,8 +225,20 @@ write_piece(struct conn *c)
 	return r;
 }
 
-enum step
-send_reply(struct conn *c)
+/* Whether the next bytes may come; where a pool is to read them, an address has few blocks. */
+static bool
+may_fill(struct conn *c)
+{
+	if (c->rq->reply.kind != REPLY_SOURCE && !c->is_cold)
+		return true;
+	if (!reads_enter(c))
+		return false;
+	c->is_cold = false;
+	return true;
+}
+
+static enum step
+send_some(struct conn *c)
 {
 	bool may_read;
 
@@ -237,8 +261,12 @@ send_reply(struct conn *c)
 		if (c->piece == NULL && !may_read)
 			return conn_wait(c, EV_WRITE);
 		if (may_read && piece_room(c) > 0 && c->piece_off == 0 &&
-		    (c->piece == NULL || c->piece_len < LIMIT_SEND_PIECE_BYTES / 2))
-			return fill_piece(c);
+		    (c->piece == NULL || c->piece_len < LIMIT_SEND_PIECE_BYTES / 2)) {
+			if (may_fill(c))
+				return fill_piece(c);
+			if (c->piece == NULL) /* else what is there is sent meanwhile */
+				return reads_wait(c);
+		}
 		if (c->piece == NULL) /* the allowance is used up */
 			return line_ask(c);
 		switch (write_piece(c)) {
@@ -252,4 +280,14 @@ send_reply(struct conn *c)
 			return conn_fail(c, "the peer has gone");
 		}
 	}
+}
+
+enum step
+send_reply(struct conn *c)
+{
+	enum step s = send_some(c);
+
+	if (c->is_reading && c->state != CONN_CALL)
+		reads_leave(c); /* what was read is written, or the peer is waited for */
+	return s;
 }

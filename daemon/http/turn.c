@@ -87,8 +87,10 @@ turn_init(struct conn_env *env, struct err *e)
 
 	t->end = &t->first;
 	t->round = 1;
-	for (size_t i = 0; i < TURN_LANES; i++)
+	for (size_t i = 0; i < TURN_LANES; i++) {
 		t->lane[i].end = &t->lane[i].first;
+		t->lane[i].reads_end = &t->lane[i].reads_first;
+	}
 	if (getrandom(&t->seed, sizeof(t->seed), 0) != (ssize_t)sizeof(t->seed))
 		return err_errno(e, "random bytes");
 	t->on_round = event_new(env->base, -1, 0, on_round, env);
@@ -115,6 +117,17 @@ turn_is_queued(const struct conn *c)
 	return c->turn_link != NULL;
 }
 
+void
+turn_queue(struct conn *c)
+{
+	struct turns *t = &c->env->turns;
+	struct turn_lane *l = &t->lane[c->lane];
+
+	enqueue(l, c);
+	line_up(t, l);
+	event_active(t->on_round, EV_TIMEOUT, 0);
+}
+
 bool
 turn_is_due(struct conn *c)
 {
@@ -126,9 +139,7 @@ turn_is_due(struct conn *c)
 	refill(t, l);
 	if (l->first == NULL && l->used_us < LIMIT_LANE_US)
 		return true;
-	enqueue(l, c);
-	line_up(t, l);
-	event_active(t->on_round, EV_TIMEOUT, 0);
+	turn_queue(c);
 	return false;
 }
 

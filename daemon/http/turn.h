@@ -22,6 +22,9 @@ void turn_enter(struct conn *c);
 /* Whether c may go on now; if not, it queues, and conn_run is called when it is its turn. */
 bool turn_is_due(struct conn *c);
 
+/* Give c a turn of its own soon: conn_run is called.  It does not queue yet. */
+void turn_queue(struct conn *c);
+
 /* Whether it queues. */
 bool turn_is_queued(const struct conn *c);
 

@@ -14,7 +14,8 @@ LIMIT_KIB=8192
 
 world
 # A publisher with a few keys has all of an address, too; here it is one key.
-hub_conf "max_connections_per_certificate = $N"
+# What a loop and a thread keep for the next connection is counted, too: as many as a small machine has.
+hub_conf "max_connections_per_certificate = $N" 'workers = 2' 'pool_threads = 4'
 { registry && channel beijing.open beijing public bj; } >"$T/open.log" 2>&1 || bail "no open channel"
 course "$T/marks" marks one
 head -c 20000000 /dev/urandom >"$T/marks/video.mp4"
@@ -22,27 +23,13 @@ head -c 20000000 /dev/urandom >"$T/marks/video.mp4"
 exits 0 "something large is there for everybody" publish bj beijing.open "$T/marks"
 pack=$(cd "$HUB/repo" && find packs -type f -size +1M | head -n 1)
 like "$pack" '^packs/beijing.open/' "as a pack"
+tar=$(zstd -dc <(curl -ks "$URL/bundles/beijing.open/marks/1.tar.zst") | sha256sum | cut -c1-64)
 
-memory() { awk '/^RssAnon:/ { print $2 }' "/proc/$HUB_PID/status"; }
-# The hub has come to rest when looks at its memory are the same, one after another, and no thread runs.
-LOOKS=5
-is_at_rest() {
-	local now
-	now=$(memory)
-	if [ "$now" = "$last" ] && ! grep -qE '^[0-9]+ \(.*\) R' "/proc/$HUB_PID/task"/*/stat; then
-		n_same=$((n_same + 1))
-	else
-		n_same=0
-	fi
-	last=$now
-	[ "$n_same" -ge "$LOOKS" ]
-}
 # flood MODE NAME [N [PATH CERTIFICATE KEY]]: a fresh hub, so that nothing of the one before is used again.
 flood() {
 	hub_stop
 	hub_start || bail "no hub"
-	last='' n_same=0
-	wait_for "the hub at rest" is_at_rest
+	hub_rest
 	run timeout 60 "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "${4:-/$pack}" "${@:5}"
 	is "$status" 0 "$2"
 	local -A saw=()
@@ -74,6 +61,10 @@ flood endless-chunk-size "lines of a chunk's size without an end"
 flood slow-body "bodies that come by the byte"
 flood held-body "bodies that lack the end"
 flood slow-reader "readers who read a byte now and then"
+for view in bundles/beijing.open/marks/1.zip bundles/beijing.open/marks/1.tar.zst files/beijing.open/marks/1/video.mp4 \
+	"targets/beijing.open/marks/1/$tar.bundle.tar"; do
+	flood slow-reader "readers of a view, ${view##*.}, who read a byte now and then" "$N" "/$view"
+done
 flood flood-while-streaming "input without an end while an answer is sent"
 flood pipeline "requests for large things without waiting for the answers"
 flood unread-pipeline "requests whose answers nobody reads"

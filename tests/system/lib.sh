@@ -268,6 +268,26 @@ hub_kill() {
 	return 0
 }
 
+# hub_memory: what the hub has for itself (KiB), without what it reads from files.
+hub_memory() { awk '/^RssAnon:/ { print $2 }' "/proc/$HUB_PID/status"; }
+
+# hub_rest: until looks at its memory are the same, one after another, and no thread runs.
+hub_rest() {
+	REST_LAST='' REST_N=0
+	wait_for "the hub at rest" is_at_rest
+}
+is_at_rest() {
+	local now
+	now=$(hub_memory)
+	if [ "$now" = "$REST_LAST" ] && ! grep -qE '^[0-9]+ \(.*\) R' "/proc/$HUB_PID/task"/*/stat; then
+		REST_N=$((REST_N + 1))
+	else
+		REST_N=0
+	fi
+	REST_LAST=$now
+	[ "$REST_N" -ge 5 ]
+}
+
 # --- stories ---------------------------------------------------------------------------
 
 # admin: enrols the first administrator as the person "admin".
