@@ -74,6 +74,8 @@ write_server(const struct server_stats *s, struct buf *out, struct err *e)
 		{ "connections_accepted_total", "Connections since the start.", s->accepted },
 		{ "connections_refused_total",
 		    "Connections over the limit of an address or a certificate.", s->refused },
+		{ "accept_pauses_total", "How often nobody was accepted for a moment: "
+		    "max_connections or descriptors were in use.", s->accept_pauses },
 		{ "handshakes_failed_total", "TLS handshakes that failed.",
 		    s->handshakes_failed },
 		{ "requests_total", "Requests.", s->requests },

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct listener {
 	struct listener_owner owner;
 	struct event *event;
 	struct event *pause; /* timer: listen again */
-	bool is_short;       /* the last accept lacked descriptors or memory: said once */
+	bool is_short;       /* it has paused, which is said once until all who wait are accepted */
 };
 
 static int
@@ -108,7 +109,7 @@ open_socket(const struct sockaddr_storage *a, socklen_t len, const char *address
 }
 
 static void
-pause_for_a_moment(struct listener *l)
+rest(struct listener *l)
 {
 	const struct timeval later = { .tv_usec = LIMIT_ACCEPT_PAUSE_MS * 1000 };
 
@@ -124,7 +125,17 @@ on_pause_over(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (event_add(l->event, NULL) == -1)
-		pause_for_a_moment(l);
+		rest(l);
+}
+
+static void
+pause_for_a_moment(struct listener *l, const char *why)
+{
+	if (!l->is_short)
+		log_note(LOG_LEVEL_WARN, "accept-paused", "%s", why);
+	l->is_short = true;
+	(void)atomic_fetch_add(l->owner.n_pauses, 1);
+	rest(l);
 }
 
 /* accept failed: go on, wait for the next event, or pause where the machine is at its limit. */
@@ -139,12 +150,12 @@ may_go_on(struct listener *l)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
-		if (!l->is_short)
-			log_note(LOG_LEVEL_WARN, "accept-paused", "%s", strerror(errno));
-		l->is_short = true;
-		pause_for_a_moment(l);
+		pause_for_a_moment(l, strerror(errno));
 		return false;
-	default: /* EAGAIN: all are accepted; a network error of that one connection */
+	case EAGAIN: /* all are accepted */
+		l->is_short = false;
+		return false;
+	default: /* a network error of that one connection */
 		return false;
 	}
 }
@@ -161,7 +172,7 @@ on_connection(evutil_socket_t fd, short what, void *arg)
 		int got;
 
 		if (!l->owner.may(l->owner.owner, l->is_local)) {
-			pause_for_a_moment(l);
+			pause_for_a_moment(l, "max_connections are open");
 			return;
 		}
 		got = accept4(fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -170,7 +181,6 @@ on_connection(evutil_socket_t fd, short what, void *arg)
 				continue;
 			return;
 		}
-		l->is_short = false;
 		l->owner.got(l->owner.owner, got, &peer, l->is_local);
 	}
 }

@@ -4,6 +4,7 @@
 #define KEBAO_DAEMON_NET_LISTENER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "catalog/base/err.h"
@@ -11,7 +12,7 @@
 struct event_base;
 struct listener; /* opaque */
 
-/* May one more be accepted now?  false: the listener pauses for a moment. */
+/* May one more be accepted now?  false: max_connections are open, the listener pauses. */
 typedef bool listener_may(void *owner, bool is_local);
 /* Takes fd. */
 typedef void listener_got(void *owner, int fd, const struct sockaddr_storage *peer, bool is_local);
@@ -20,6 +21,7 @@ struct listener_owner {
 	void *owner;
 	listener_may *may;
 	listener_got *got;
+	_Atomic uint64_t *n_pauses; /* one more with each pause */
 };
 
 /*

@@ -47,7 +47,7 @@ struct server {
 	struct share *share; /* NULL: no line is configured */
 	struct tickets *tickets;
 	struct conn_counters counters;
-	_Atomic uint64_t n_accepted, n_refused;
+	_Atomic uint64_t n_accepted, n_refused, n_pauses;
 	_Atomic unsigned n_connections;
 
 	struct server_worker {
@@ -296,7 +296,8 @@ fail:
 static int
 listen_on(struct server *s, const struct server_config *config, struct err *e)
 {
-	const struct listener_owner owner = { .owner = s, .may = may_accept, .got = on_accepted };
+	const struct listener_owner owner = { .owner = s, .may = may_accept, .got = on_accepted,
+		.n_pauses = &s->n_pauses };
 	struct err first = { 0 };
 
 	for (size_t i = 0; i < config->n_listen; i++) {
@@ -497,6 +498,7 @@ server_stats(const struct server *server, struct server_stats *out)
 		.accepted = atomic_load(&s->n_accepted),
 		.refused = atomic_load(&s->n_refused) +
 		    atomic_load(&s->counters.over_cap),
+		.accept_pauses = atomic_load(&s->n_pauses),
 		.handshakes_failed = atomic_load(&s->counters.handshakes_failed),
 		.requests = atomic_load(&s->counters.requests),
 		.bad_requests = atomic_load(&s->counters.bad_requests),

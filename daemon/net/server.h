@@ -76,6 +76,7 @@ struct server_stats {
 	unsigned connections;   /* now */
 	uint64_t accepted;      /* since the start */
 	uint64_t refused;       /* over a cap */
+	uint64_t accept_pauses; /* at max_connections, or without descriptors or memory */
 	uint64_t handshakes_failed;
 	uint64_t requests;
 	uint64_t bad_requests;  /* heads that were refused */
