@@ -27,7 +27,7 @@ tar=$(zstd -dc <(curl -ks "$URL/bundles/beijing.open/marks/1.tar.zst") | sha256s
 
 # flood MODE NAME [N [PATH CERTIFICATE KEY]]: a fresh hub, so that nothing of the one before is used again.
 flood() {
-	hub_stop
+	[ -z "$HUB_PID" ] || hub_stop
 	hub_start || bail "no hub"
 	hub_rest
 	run timeout 60 "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "${4:-/$pack}" "${@:5}"
