@@ -49,7 +49,6 @@ hub_conf 'patches = off' 'workers = 1' 'max_connections = 12000' 'max_connection
 begin_hub() {
 	"${RUN[@]}" "${AS_USER[@]}" taskset -c 0 "$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
 	HUB_PID=$!
-	PIDS+=("$HUB_PID")
 	wait_for "the hub" hub_is_up || bail "no hub"
 }
 begin_hub
@@ -119,7 +118,6 @@ END
 ulimit -n 40000 2>/dev/null
 "${RUN[@]}" taskset -c 0 "$NGINX" -e "$T/nginx/error.log" -p "$T/nginx/" -c "$T/nginx/nginx.conf" >"$T/nginx.log" 2>&1 </dev/null &
 NGINX_PID=$!
-PIDS+=("$NGINX_PID")
 nginx_is_up() { curl -ks --max-time 5 -o /dev/null "https://127.0.0.1:$PORT_NGINX$(head -n 1 "$T/4k")"; }
 wait_for nginx nginx_is_up || bail "no nginx"
 NGINX_WORKER=$NGINX_PID
@@ -251,7 +249,6 @@ memory() {
 		"${RUN[@]}" "$LOAD" --host 127.0.0.1 --port "$port" --connections "$count" --paths "$T/4k" --idle \
 			>"$T/idle.out" 2>&1 <"$T/hold.$who" &
 		local idle=$!
-		PIDS+=("$idle")
 		exec 8>"$T/hold.$who"
 		wait_for "$count idle connections at $who" grep -q requests= "$T/idle.out" || bail "idle: $(cat "$T/idle.out")"
 		# What the handshakes needed beyond the connections is given back, by whoever does so.

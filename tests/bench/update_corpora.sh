@@ -51,11 +51,9 @@ http {
 END
 [ "$(id -u)" != 0 ] || sed -i '1i user root;' "$W/nginx/nginx.conf"
 nginx -c "$W/nginx/nginx.conf" -e "$W/nginx/error.log" >"$W/nginx/out" 2>&1 </dev/null &
-PIDS+=("$!")
 PORT_RSYNC=$(free_port)
 printf 'use chroot = no\n[web]\npath = %s\nread only = yes\n' "$WEB" >"$W/rsyncd.conf"
 rsync --daemon --no-detach --port="$PORT_RSYNC" --address=127.0.0.1 --config="$W/rsyncd.conf" >"$W/rsyncd.log" 2>&1 &
-PIDS+=("$!")
 
 # through PORT: a new line to that port, at $LINE_PORT.
 through() {

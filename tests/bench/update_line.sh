@@ -55,7 +55,6 @@ own_namespace() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns
 line_fast() {
 	unshare -n sleep infinity &
 	FAR_PID=$!
-	PIDS+=("$FAR_PID")
 	wait_for "a namespace" own_namespace "$FAR_PID"
 	ip link add near type veth peer name far netns "$FAR_PID" &&
 		tc qdisc add dev near root tbf rate 100mbit burst 64kb latency 50ms && connect
@@ -65,7 +64,6 @@ line_far() {
 	mkfifo "$W/ready"
 	"$KEBAO_BIN/tests/tools/longline" 1000000 60 10 >"$W/ready" &
 	FAR_PID=$!
-	PIDS+=("$FAR_PID")
 	read -r word <"$W/ready"
 	rm "$W/ready"
 	[ "$word" = ready ] && connect
@@ -186,7 +184,6 @@ far() {
 	PORT_RSYNC=$(free_port)
 	printf 'use chroot = no\n[web]\npath = %s\nread only = yes\n' "$T" >"$W/rsyncd.conf"
 	rsync --daemon --no-detach --port="$PORT_RSYNC" --address="$NEAR" --config="$W/rsyncd.conf" >"$W/rsyncd.log" 2>&1 &
-	PIDS+=("$!")
 	publish_far eins 1
 	far_alternating first 1
 	publish_far zwei 2

@@ -254,7 +254,6 @@ PUBLISH_MS=2000 ROUND=0
 : >"$T/load.bad"
 mkfifo "$T/to.crowd" "$T/from.crowd"
 "$KEBAO_BIN/tests/soak/crowd" "$PORT" "$CROWD" /api/v1/hub <"$T/to.crowd" >"$T/from.crowd" 2>"$T/crowd.err" &
-PIDS+=("$!")
 exec 8>"$T/to.crowd" 9<"$T/from.crowd"
 IFS= read -r -t 600 crowd <&9 || bail "the crowd does not gather: $(cat "$T/crowd.err")"
 diag "the crowd is there: $crowd; the hub needs $(($(resident) / 1024)) MiB"

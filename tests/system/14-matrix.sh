@@ -294,7 +294,6 @@ if [ -n "$PRELOAD" ] && [ "$(basename "$KEBAO_BIN")" != asan ]; then
 	"${AS_USER[@]}" env LD_PRELOAD="$PRELOAD" FAKETIME_TIMESTAMP_FILE="$T/clock" FAKETIME_NO_CACHE=1 \
 		FAKETIME_DONT_FAKE_MONOTONIC=1 "$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
 	HUB_PID=$!
-	PIDS+=("$HUB_PID")
 	if ! { wait_for "the hub in a year" hub_is_up_or_gone && hub_is_up; }; then
 		bail "no hub in a year"
 	fi

@@ -47,7 +47,6 @@ hold() {
 	: >"$T/$1.out"
 	"$ASK" "$PORT" cert "$T/$3.crt" key "$T/$3.key" from "$2" <&"$fd" >>"$T/$1.out" 2>"$T/$1.err" &
 	ASKER[$1]=$!
-	PIDS+=("$!")
 }
 let_go() {
 	kill -KILL "${ASKER[$1]}"

@@ -146,7 +146,6 @@ printf 'GET /packs/beijing.open/%s HTTP/1.1\r\nHost: localhost\r\n\r\n' \
 	"$(cd "$HUB/repo/packs/beijing.open" && echo ??/*.pack)" >"$T/unread.request"
 openssl s_client -quiet -connect "127.0.0.1:$PORT" <"$T/unread.request" >"$T/unread" 2>/dev/null &
 reader=$!
-PIDS+=("$reader")
 wait_for "a reply that nobody reads" is_stuck
 ok $? "a reply that nobody reads stops"
 [ "$(queued)" -le $((1200 << 10)) ]

@@ -99,7 +99,6 @@ is "$(jq -c '.new[] | select(.course == "first") | .release' <<<"$out")" $((roun
 # --- a line that breaks --------------------------------------------------------------------------
 line=$(free_port)
 "${AS_USER[@]}" perl "$(dirname "$0")/proxy.pl" "$line" "$PORT" "$T" 2>"$T/proxy.log" &
-PIDS+=("$!")
 wait_for "the proxy" curl -ks "https://127.0.0.1:$line/api/v1/hub"
 code=$(kb admin hub invite beijing --role publisher 2>/dev/null)
 exits 0 "a publisher behind a line that breaks" kb far enroll "https://127.0.0.1:$line" "$code"
@@ -125,7 +124,6 @@ limit "stall 25000000"
 "${AS_USER[@]}" env HOME="$T/home/far" "$BIN/kebao" publish "$T/large" --channel beijing.ip --key "$T/far.pem" \
 	--passphrase-file "$PASS" >"$T/far.out" 2>&1 </dev/null &
 far=$!
-PIDS+=("$far")
 # shellcheck disable=SC2317  # called by wait_for
 stalled() { [ ! -e "$T/limit" ] || ! is_running "$far"; }
 wait_for "the line to stall" stalled

@@ -28,7 +28,6 @@ serial=$(as slow "$URL/api/v1/whoami" | json serial)
 curl -sS --cacert "$CA" --cert "$T/slow.crt" --key "$T/slow.key" --limit-rate 700k --max-time 280 \
 	-o "$T/slow.out" "$URL/packs/beijing.ip/$pack" 2>"$T/slow.err" &
 slow=$!
-PIDS+=("$slow")
 # shellcheck disable=SC2317  # called by wait_for
 has_begun() { [ "$(stat -c %s "$T/slow.out" 2>/dev/null || echo 0)" -gt 300000 ]; }
 wait_for "the slow transfer" has_begun
@@ -95,7 +94,6 @@ hub_at() { # DAYS: the hub, on the same day
 	"${AS_USER[@]}" env LD_PRELOAD="$CLOCK" FAKETIME="$1" FAKETIME_DONT_FAKE_MONOTONIC=1 \
 		"$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
 	HUB_PID=$!
-	PIDS+=("$HUB_PID")
 	wait_for "the hub on another day" hub_is_up_or_gone && hub_is_up
 }
 code=$(invite sichuan --days 1)

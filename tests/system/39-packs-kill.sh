@@ -75,7 +75,6 @@ strike() {
 	"${AS_USER[@]}" strace -f -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" \
 		"$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
 	HUB_PID=$!
-	PIDS+=("$HUB_PID")
 	wait_for "the end of a hub" is_over
 	wait "$HUB_PID" 2>/dev/null
 	wait_for "the port" port_is_free

@@ -38,7 +38,6 @@ if ! { ip link set lo up && ip addr add "$HUB_ADDRESS/32" dev lo; }; then
 fi
 unshare -n sleep infinity &
 FAR_PID=$!
-PIDS+=("$FAR_PID")
 wait_for "another namespace" own_namespace "$FAR_PID" || bail "no other namespace"
 { lay wall 1 && lay phone 2 && far ip link set lo up && plug wall 1 2; } >"$T/lines.log" 2>&1 ||
 	skip_all "no line between namespaces here: $(tail -n 1 "$T/lines.log")"

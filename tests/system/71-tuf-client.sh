@@ -22,7 +22,6 @@ is "$status" 0 "published again"
 as_user cp -r "$HUB/repo" "$T/newer"
 hub_stop
 "${AS_USER[@]}" "$BIN/files.pl" "$mirror" "$T/asked" >"$T/port" 2>"$T/files.log" &
-PIDS+=("$!")
 wait_for "the file server" test -s "$T/port" || bail "no file server"
 site=http://127.0.0.1:$(cat "$T/port")
 cp -r "$mirror" "$T/one"

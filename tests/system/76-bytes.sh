@@ -124,7 +124,6 @@ cp "$HUB/repo/$hint" "$T/hint"
 perl -0777 -pi -e '$_ = reverse' "$EVIL/$hint"
 (wait_for "the client to ask for the hint" grep -q hints "$ASKED" && cp "$T/hint" "$EVIL/$hint") &
 mender=$!
-PIDS+=("$mender")
 run kb wants fetch --all
 wait "$mender"
 { [ "$status" = 0 ] && [ -f "$(library wants)/beijing.ip/marks/2/text.txt" ]; } || [ "$status" = 3 ]
@@ -146,7 +145,6 @@ as_user openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -su
 	-addext subjectAltName=IP:127.0.0.1 -days 2 -keyout "$T/self.key" -out "$T/self.pem" 2>/dev/null
 port=$(free_port)
 "${AS_USER[@]}" "$BIN/hostile" "$port" "$T/self.pem" "$T/self.key" "$EVIL" "$FAULTS" "$ASKED" >>"$T/hostile.log" 2>&1 &
-PIDS+=("$!")
 # shellcheck disable=SC2317  # called by wait_for
 other_is_up() { curl -ks --max-time 5 "https://127.0.0.1:$port/" -o /dev/null; }
 wait_for "another server" other_is_up

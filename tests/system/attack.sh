@@ -44,7 +44,6 @@ evil_start() {
 		"${AS_USER[@]}" "$BIN/hostile" "$EVIL_PORT" "$HUB/keys/server.pem" "$HUB/keys/server.key" "$EVIL" \
 			"$FAULTS" "$ASKED" >>"$T/hostile.log" 2>&1 </dev/null &
 		EVIL_PID=$!
-		PIDS+=("$EVIL_PID")
 		wait_for "the mirror" evil_is_up_or_gone && is_running "$EVIL_PID" && return 0
 	done
 	bail "no mirror"

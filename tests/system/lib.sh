@@ -33,7 +33,6 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/kebao-test.XXXXXX") || exit 1
 BIN=$T/bin
 TEST_N=0
 TEST_FAILED=0
-PIDS=()
 # A build with sanitizers is slower; deadlines are for hangs, so they are generous.
 DEADLINE_SECONDS=${DEADLINE_SECONDS:-60}
 export ASAN_OPTIONS="abort_on_error=0:detect_stack_use_after_return=0:${ASAN_OPTIONS:-}"
@@ -44,10 +43,12 @@ export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
 cleanup() {
 	local rc=$? pid
 	trap - EXIT
-	for pid in "${PIDS[@]}"; do
+	# Those that still run: the number of one that has ended may be another's by now, of another test.
+	for pid in $(jobs -pr); do
 		kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
+	[ ! -f "$T/ports" ] || xargs rm -f <"$T/ports"
 	if [ -n "${KEEP:-}" ]; then
 		printf '# kept: %s\n' "$T"
 	else
@@ -190,11 +191,15 @@ wait_for() {
 	done
 }
 
-# A TCP port of the loopback nobody listens on; another may take it, so users of it try again.
+# A TCP port of the loopback that nobody listens on, and that no other test has chosen: between two starts of a hub
+# nobody listens on its port.
 free_port() {
-	local port
+	local port mark
 	while :; do
 		port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+		mark=${TMPDIR:-/tmp}/kebao-port.$port
+		ln -s "$T" "$mark" 2>/dev/null || continue
+		echo "$mark" >>"$T/ports"
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
 	done
 	echo "$port"
@@ -248,7 +253,6 @@ hub_is_up_or_gone() { hub_is_up || ! is_running "$HUB_PID"; }
 hub_start() {
 	"${AS_USER[@]}" "$BIN/kebaod" --config "$CONF" >>"$T/hub.log" 2>&1 </dev/null &
 	HUB_PID=$!
-	PIDS+=("$HUB_PID")
 	wait_for "the hub at $URL" hub_is_up_or_gone && hub_is_up
 }
 
