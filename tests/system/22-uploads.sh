@@ -3,8 +3,10 @@
 # Uploads and drafts from outside: tus by curl, and what a hostile publisher may try.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/wire.sh"
+. "$(dirname "$0")/line.sh"
 
 world
+line_start --listen 0 || bail "no line"
 wire_ca
 wire_enrol pub beijing publisher || bail "no publisher"
 wire_enrol other guangdong publisher || bail "no other publisher"
@@ -104,9 +106,16 @@ is "$CODE" 409 "with another length it is a conflict"
 LOCATION=$first
 # A client that is cut off in the middle of a piece: what had arrived counts.
 tail -c +100001 "$T/pack" >"$T/rest"
-as pub --limit-rate 200k --max-time 1 -X PATCH "${tus[@]}" "${octets[@]}" -H 'Upload-Offset: 100000' \
-	--data-binary "@$T/rest" "$URL$LOCATION" >/dev/null 2>&1
-offset=$(look pub)
+line hole-up 250000
+curl -sS --cacert "$CA" --cert "$T/pub.crt" --key "$T/pub.key" -X PATCH "${tus[@]}" "${octets[@]}" \
+	-H 'Upload-Offset: 100000' --data-binary "@$T/rest" "$LINE_URL$LOCATION" >"$T/cut.out" 2>&1 &
+cut=$!
+has_some() { find "$HUB/uploads" -type f -size +100000c | grep -q .; }
+wait_for "a part of a piece" has_some
+kill "$cut"
+wait "$cut" 2>/dev/null
+offset=$(look pub) # who asks ends what is still written
+line pass
 [ "$offset" -gt 100000 ] && [ "$offset" -lt "$size" ]
 ok $? "after a broken connection the offset is in the middle ($offset of $size)"
 hub_kill

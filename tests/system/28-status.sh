@@ -20,7 +20,7 @@ is "$(printf '%s\n' "$out" | wc -l)" 1 "in one line"
 run kb sc status --lang zh
 like "$out" '还没有取得过课程；下一步' "in Chinese, too"
 
-line rate 1000000
+line rate 100000
 "${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" fetch --all --progress=json >"$T/events" 2>"$T/start.err" </dev/null &
 KB_PID=$!
 wait_for "the fetch" says '^fetching beijing.ip/film release 1: [1-9][0-9]* % of 3\.8 MiB, [1-9].*/s, .* left; then 0 more' ||
@@ -63,14 +63,29 @@ is "$status$out$err" 0 "a quiet fetch of nothing says nothing"
 
 # --- somebody looks while a run begins ---
 if strace -o /dev/null true 2>/dev/null; then
-	# His question about the lock takes a second, the file being open.
+	# He is stopped at his question about the lock, the file being open.
 	[ "$(basename "$KEBAO_BIN")" != asan ] || export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
 	"${AS_USER[@]}" env HOME="$T/home/sc" strace -qq -o /dev/null -e trace=flock,fcntl \
-		-e inject=flock,fcntl:delay_exit=1000000 "$BIN/kebao" status >"$T/look.out" 2>&1 &
+		-e inject=flock,fcntl:signal=STOP "$BIN/kebao" status >"$T/look.out" 2>&1 &
 	LOOK_PID=$!
-	asks() { find "/proc/$(pgrep -P "$LOOK_PID")/fd" -lname '*/lock' | grep -q .; }
+	goes_on() { kill -CONT "$(pgrep -P "$LOOK_PID")"; }
+	is_stopped() { grep -qE '^[0-9]+ \(.*\) [tT]' "/proc/$(pgrep -P "$LOOK_PID")/stat"; }
+	asks() {
+		is_stopped || return 1
+		find "/proc/$(pgrep -P "$LOOK_PID")/fd" -lname '*/lock' | grep -q . && return 0
+		goes_on # it asks something else
+		return 1
+	}
 	wait_for "the question" asks || bail "it does not ask: $(cat "$T/look.out")"
 	exits 0 "who looks does not stand in the way of a run that begins" kb sc fetch --quiet
+	asks
+	ok $? "though he was asking all the time"
+	has_ended() {
+		is_running "$LOOK_PID" || return 0
+		! is_stopped || goes_on
+		return 1
+	}
+	wait_for "his end" has_ended
 	wait "$LOOK_PID"
 	is "$?" 0 "and learns what he wants to know" || diag "$(cat "$T/look.out")"
 else

@@ -154,18 +154,17 @@ is "$status" 10 "who was enrolled before an outage is enrolled" || diag "$err"
 # Each time it is published again, as a publisher would.
 line_of bj
 [ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/film"
-up() { [ "$(line_stat up)" -ge "$1" ]; }
 n=3
 for mb in 1 5 9; do
 	n=$((n + 1))
 	noise 10000000 "e$mb" >"$T/film/new.mp4"
-	line rate 6000000
+	line hole-up $((mb * 1000000)) # so that it does not end before the outage
 	start bj publish "$T/film" --channel beijing.ip --key "$T/bj.pem" --passphrase-file "$PASS"
-	wait_for "$mb MB" up $(($(line_stat up) + mb * 1000000)) || bail "nothing goes: $(cat "$T/start.out")"
+	wait_for "$mb MB" line_is_hole || bail "nothing goes: $(cat "$T/start.out")"
 	hub_outage
 	ok $? "an outage of the hub after $mb MB of a release: it starts"
 	stop
-	line rate 0
+	line pass
 	run kb sc check
 	is "$status" 0 "nothing new is seen" || diag "$out" "$err"
 	run publish bj beijing.ip "$T/film"

@@ -13,15 +13,18 @@
  * To 127.0.0.1:CONTROL one writes a command a line, and gets one line for each, so that a
  * shell can steer it without sleeping (lib.sh knows `line COMMAND`):
  *
- *	stats          connections N open N up BYTES down BYTES refused N
- *	               since the start; "up" goes to the hub, "down" comes from it
+ *	stats          connections N open N up BYTES down BYTES refused N unread BYTES hole N
+ *	               since the start; "up" goes to the hub, "down" comes from it; "unread"
+ *	               are those of "down" that no client has read yet; "hole" is 1 in one
  *	rate N         bytes a second, each direction, all connections together; 0: as it comes
  *	each N         bytes a second, each direction, of every single connection: what a lossy
  *	               long line is like, where TCP does not find its speed; 0: as it comes
  *	delay MS       that much later, each direction: a round trip costs twice that
  *	cut N          when N more bytes have come down: end all connections (FIN), then as before
  *	reset N        the same with RST
- *	hole N         when N more bytes have come down: nothing passes any more, nothing ends
+ *	hole N         when N more bytes have come down: nothing passes any more, nothing ends;
+ *	               if that is so already, so many may pass before it is so again
+ *	hole-up N      the same when N more bytes have gone up
  *	shut           end all connections, and every new one at once
  *	pass           hole, shut and a waiting cut are over; what was held goes on
  *
@@ -36,11 +39,13 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,7 +92,8 @@ static struct {
 	double rate, each, up_tokens, down_tokens;
 	int64_t delay_ms, ticked_ms;
 	enum fate fate;
-	uint64_t fate_bytes; /* come down until then */
+	bool is_fate_up;     /* what goes up is counted for it, not what comes down */
+	uint64_t fate_bytes; /* pass until then */
 	bool is_hole, is_shut;
 } line;
 
@@ -193,6 +199,7 @@ pump(struct flow *f)
 	bool is_down = f == &l->down;
 	double *tokens = is_down ? &line.down_tokens : &line.up_tokens;
 	size_t out, n, most = line.delay_ms > 0 ? LATE_BYTES : HELD_BYTES;
+	bool is_fated = line.fate != FATE_NONE && is_down == !line.is_fate_up;
 
 	if (line.is_hole || f->to == NULL)
 		return false;
@@ -201,7 +208,7 @@ pump(struct flow *f)
 	n = out >= OUT_BYTES ? 0 : n < OUT_BYTES - out ? n : OUT_BYTES - out;
 	n = line.rate > 0 ? least(n, *tokens) : n;
 	n = line.each > 0 ? least(n, f->tokens) : n;
-	if (is_down && line.fate != FATE_NONE && n > line.fate_bytes)
+	if (is_fated && n > line.fate_bytes)
 		n = line.fate_bytes;
 	if (n > 0) {
 		(void)evbuffer_remove_buffer(f->held, bufferevent_get_output(f->to), n);
@@ -209,10 +216,10 @@ pump(struct flow *f)
 		*tokens -= line.rate > 0 ? (double)n : 0;
 		f->tokens -= line.each > 0 ? (double)n : 0;
 		*(is_down ? &line.down_bytes : &line.up_bytes) += n;
-		if (is_down && line.fate != FATE_NONE)
+		if (is_fated)
 			line.fate_bytes -= n;
 	}
-	if (is_down && line.fate != FATE_NONE && line.fate_bytes == 0 && meet_fate())
+	if (is_fated && line.fate_bytes == 0 && meet_fate())
 		return true;
 	if (evbuffer_get_length(f->held) < most)
 		(void)bufferevent_enable(f->from, EV_READ);
@@ -414,6 +421,55 @@ on_connection(struct evconnlistener *listener, evutil_socket_t fd, struct sockad
 
 /* --- control --- */
 
+/* Bytes in the kernel that the program at the other end of a connection has not read. */
+static uint64_t
+queued_bytes(const struct sockaddr_in *there, const struct sockaddr_in *here)
+{
+	char row[256], want[64];
+	uint64_t bytes = 0;
+	FILE *f = fopen("/proc/net/tcp", "r");
+
+	assert(f != NULL);
+	(void)snprintf(want, sizeof(want), ": %08X:%04X %08X:%04X ",
+	    there->sin_addr.s_addr, ntohs(there->sin_port), here->sin_addr.s_addr,
+	    ntohs(here->sin_port));
+	while (fgets(row, sizeof(row), f) != NULL) {
+		const char *at = strstr(row, want);
+
+		if (at != NULL)
+			(void)sscanf(at + strlen(want), "%*x %*x:%" SCNx64, &bytes);
+	}
+	(void)fclose(f); /* only read */
+	return bytes;
+}
+
+/* They move from here to there, and are looked for in that order: none is missed. */
+static uint64_t
+unread_bytes(const struct link *l)
+{
+	evutil_socket_t fd = bufferevent_getfd(l->client);
+	uint64_t bytes = evbuffer_get_length(bufferevent_get_output(l->client));
+	struct sockaddr_in here, there;
+	socklen_t len = sizeof(here);
+	int unsent = 0;
+
+	if (ioctl(fd, SIOCOUTQ, &unsent) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&here, &len) == -1 ||
+	    getpeername(fd, (struct sockaddr *)&there, &len) == -1)
+		return bytes; /* it has gone */
+	return bytes + (uint64_t)unsent + queued_bytes(&there, &here);
+}
+
+static uint64_t
+all_unread_bytes(void)
+{
+	uint64_t bytes = 0;
+
+	for (const struct link *l = line.links; l != NULL; l = l->next)
+		bytes += unread_bytes(l);
+	return bytes;
+}
+
 static bool
 obey(const char *word, uint64_t n)
 {
@@ -425,9 +481,11 @@ obey(const char *word, uint64_t n)
 	} else if (strcmp(word, "delay") == 0) {
 		line.delay_ms = (int64_t)n;
 	} else if (strcmp(word, "cut") == 0 || strcmp(word, "reset") == 0 ||
-	    strcmp(word, "hole") == 0) {
+	    strcmp(word, "hole") == 0 || strcmp(word, "hole-up") == 0) {
+		line.is_fate_up = strcmp(word, "hole-up") == 0;
 		line.fate = *word == 'c' ? FATE_CUT : *word == 'r' ? FATE_RESET : FATE_HOLE;
 		line.fate_bytes = n;
+		line.is_hole = line.is_hole && line.fate != FATE_HOLE;
 		if (n == 0)
 			(void)meet_fate();
 	} else if (strcmp(word, "shut") == 0) {
@@ -455,8 +513,9 @@ on_command(struct bufferevent *b, void *ctx)
 		if (strcmp(text, "stats") == 0)
 			(void)evbuffer_add_printf(bufferevent_get_output(b),
 			    "connections %" PRIu64 " open %" PRIu64 " up %" PRIu64 " down %" PRIu64
-			    " refused %" PRIu64 "\n", line.n_links, line.n_open, line.up_bytes,
-			    line.down_bytes, line.n_refused);
+			    " refused %" PRIu64 " unread %" PRIu64 " hole %d\n", line.n_links,
+			    line.n_open, line.up_bytes, line.down_bytes, line.n_refused,
+			    all_unread_bytes(), line.is_hole);
 		else
 			(void)evbuffer_add_printf(bufferevent_get_output(b), "%s\n",
 			    sscanf(text, "%15s %" SCNu64, word, &n) >= 1 && obey(word, n) ? "ok"
