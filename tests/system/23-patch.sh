@@ -18,8 +18,14 @@ prose() {
 }
 log_has() { grep -q "$1" "$T/hub.log"; }
 # mark: the requests answered from here on are those of since().
-mark() { MARK=$(wc -l <"$T/hub.log"); }
-since() { tail -n "+$((MARK + 1))" "$T/hub.log" | grep '"event":"request"'; }
+mark() {
+	hub_logged
+	MARK=$(wc -l <"$T/hub.log")
+}
+since() {
+	hub_logged
+	tail -n "+$((MARK + 1))" "$T/hub.log" | grep '"event":"request"' | grep -v '"path":"/logged-'
+}
 # bodies: bytes of all answers since mark().
 bodies() { since | grep -oE '"bytes":[0-9]+' | cut -d : -f 2 | paste -sd + | bc; }
 # is_making: the third release has a patch under way, or has it already on a fast machine.
@@ -28,6 +34,9 @@ is_making() { [ -e "$HUB/patch.tmp" ] || log_has '"release":3,"from"'; }
 same() { diff -r "$T/course" "$(library "$1")/beijing.ip/writing/$2" >"$T/diff" 2>&1; }
 
 world
+hub_stop
+hub_conf 'workers = 1'
+hub_start || bail "no hub with one loop"
 course "$T/course" writing 第一版
 prose "$T/course" 200
 exits 0 "a first release is published" publish bj beijing.ip "$T/course"
@@ -214,7 +223,7 @@ ok $? "from nothing it is not"
 # Files so many and so small that their index is longer than all of them in one patch, and a hub that makes no
 # other: who holds an earlier release takes it, and not the index.
 hub_stop
-hub_conf 'patch.releases = 0'
+hub_conf 'workers = 1' 'patch.releases = 0'
 hub_start || bail "the hub does not start"
 course "$T/tiny" notes 第一版
 perl -e 'srand(3); for my $i (1 .. 3000) { open my $f, ">", "$ARGV[0]/n-$i.txt" or die; print $f int(rand(1e9)), "\n" }' "$T/tiny"

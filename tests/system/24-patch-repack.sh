@@ -16,8 +16,14 @@ noise() {
 log_has() { grep -q "$1" "$T/hub.log"; }
 rewritten() { grep -c '"event":"pack-rewritten"' "$T/hub.log"; }
 # mark: the requests answered from here on are those of since().
-mark() { MARK=$(wc -l <"$T/hub.log"); }
-since() { tail -n "+$((MARK + 1))" "$T/hub.log" | grep '"event":"request"'; }
+mark() {
+	hub_logged
+	MARK=$(wc -l <"$T/hub.log")
+}
+since() {
+	hub_logged
+	tail -n "+$((MARK + 1))" "$T/hub.log" | grep '"event":"request"'
+}
 count() { since | grep -c "\"path\":\"/$1/"; }
 bytes_of() { since | grep "\"path\":\"/$1/" | grep -oE '"bytes":[0-9]+' | cut -d : -f 2 | paste -sd + | bc; }
 hint() { kb admin --lang en dump "$HUB/repo/hints/beijing.ip/long/$1"; }
@@ -25,7 +31,7 @@ same() { diff -r "$T/course" "$(library "$1")/beijing.ip/long/$2" >"$T/diff.out"
 
 world
 hub_stop
-hub_conf 'patch.releases = 2'
+hub_conf 'workers = 1' 'patch.releases = 2'
 hub_start || bail "no hub"
 DEADLINE_SECONDS=$((DEADLINE_SECONDS * 5)) # patches have the lowest priority
 for who in late far new; do enrol "$who" sichuan >>"$T/world.log" 2>&1 || bail "no $who"; done
@@ -57,6 +63,10 @@ is "$unpatched" 0 "each of the last $FOLLOWED has a patch from the one before"
 is_rewritten() { [ "$(rewritten)" -ge 1 ]; }
 wait_for "packs to be rewritten" is_rewritten
 ok $? "packs were rewritten meanwhile ($(rewritten) times)"
+wait_for "the patch from the last but one" log_has "\"event\":\"patch-made\".*\"release\":$N,\"from\":$((N - 2)),"
+ok $? "and the newest has one from the last but one"
+wait_for "the hub at rest" hub_is_at_rest
+ok $? "then the hub is done"
 is "$unfetched" 0 "who follows fetches each of these"
 is "$frames" 0 "without one frame or index"
 is "$patches" "$FOLLOWED" "and each patch once"

@@ -27,7 +27,7 @@ etag_of() {
 
 world
 hub_stop
-hub_conf 'patches = off' # frames are what is counted here
+hub_conf 'workers = 1' 'patches = off' # frames are what is counted here
 hub_start || bail "no hub"
 wire_ca
 wire_enrol pair sichuan
@@ -48,7 +48,8 @@ for n in $(seq 2 "$N"); do
 		old=$(kb admin dump "$HUB/repo/hints/beijing.ip/long/$n" | sed -n 's/^pack .* //p'); }
 done
 is "$failed" 0 "$N releases are published one after the other"
-[ "$(rewritten)" -gt "$had" ]
+is_rewritten() { [ "$(rewritten)" -gt "$had" ]; }
+wait_for "packs to be rewritten" is_rewritten
 ok $? "packs were rewritten ($(rewritten) times), also after release $first was seen"
 isnt "$tag" "" "a view of that release had an ETag"
 is "$(etag_of "$first")" "$tag" "and has it still"
@@ -58,8 +59,12 @@ for pack in $old; do
 done
 is "$missing" 0 "what its hint of then named is there"
 
+wait_for "the hub at rest" hub_is_at_rest
+ok $? "then the hub is done"
+hub_logged
 before=$(asked) down=$(line_stat down)
 exits 0 "someone new fetches it" kb new fetch --all
+hub_logged
 n=$(($(asked) - before)) down=$(($(line_stat down) - down))
 size=$(du -sb --apparent-size "$T/course" | cut -f 1)
 diag "$n ranges of packs, $down bytes for $size, the hint has $(hint_runs "$N") runs"
@@ -112,6 +117,8 @@ wait_for "packs to go" log_has '"event":"pack-removed"'
 ok $? "packs that were replaced go after 30 days"
 purged() { kb admin --lang en hub purge --now --yes >"$T/purge.out" 2>&1; }
 exits 0 "what releases of the past held goes when it is asked" purged
+is_counted() { [ "$(stored)" = "$(on_disk)" ]; }
+wait_for "the hub's packs" is_counted # one being written is not
 is "$(stored)" "$(on_disk)" "what counts for the publisher is what is on the disk"
 diag "$n packs became $(packs)"
 [ "$(packs)" -lt "$n" ]

@@ -37,8 +37,10 @@ release() {
 # update NUMBER: $got, the bytes of content that the update took, heads of their answers included; and it is right.
 update() {
 	local mark
+	hub_logged
 	mark=$(wc -l <"$T/hub.log")
 	run kb sc fetch --all
+	hub_logged
 	is "$status" 0 "release $1 is fetched"
 	diff -r "$T/course" "$(library sc)/beijing.ip/kit/$1" >"$T/diff.out" 2>&1
 	ok $? "and right" || diag "$(head -n 5 "$T/diff.out")"
@@ -56,6 +58,9 @@ bound() {
 }
 
 world
+hub_stop
+hub_conf 'workers = 1'
+hub_start || bail "no hub with one loop"
 content "$T/course"
 release one 1
 archive "$T/old.tar"

@@ -137,6 +137,7 @@ is "$status" 0 "a newcomer fetches"
 is "$(ls "$(library new)/beijing.ip/marks")" 1 "the release that is live, not the one the hub would like"
 hub_stop
 sqlite3 "$HUB/state.db" "UPDATE releases SET is_live = 0, withdrawn_at = 1 WHERE number = 2"
+hub_conf 'workers = 1'
 hub_start || bail "no hub"
 
 # --- numbering, and the undo ---------------------------------------------------------------
@@ -151,12 +152,14 @@ is "$(status_as pair "$bundle") $(status_as pair "$patch")" '200 200' "the view 
 run kb sc check
 is "$status" 10 "check says that there is something"
 like "$out" '2.*kebao fetch' "and that fetch brings the copy back"
+hub_logged
 packs=$(grep -c '"path":"/packs/' "$T/hub.log")
 run kb sc fetch --keep-old
 is "$status" 0 "fetch"
 (cd "$two" && find . -type f -exec sha256sum {} +) | sort | cmp -s - "$T/before"
 ok $? "the copy is back"
 unlike "$out" 'fetched beijing.ip/marks release 2' "without a transfer"
+hub_logged
 is "$(grep -c '"path":"/packs/' "$T/hub.log")" "$packs" "not one pack was asked for"
 
 # --- consent to delete ---------------------------------------------------------------------

@@ -12,6 +12,10 @@ JSON=(-H 'Content-Type: application/json')
 role_file() { find "$HUB/repo/metadata" -name "*.$1.json" | sort -V | tail -n 1; }
 
 world
+# What the hub makes by itself, later, would be a change of its repository here.
+hub_stop
+hub_conf 'patches = off'
+hub_start || bail "no hub without patches"
 wire_ca
 tools_of_attack
 course "$T/marks" marks one

@@ -256,6 +256,26 @@ hub_start() {
 	wait_for "the hub at $URL" hub_is_up_or_gone && hub_is_up
 }
 
+# hub_logged: until the log has all requests that were answered.  Who asks may have the answer before the log has the
+# request; this asks, too, and its line is behind theirs, where the hub has one loop (workers = 1).
+hub_logged() {
+	local path=/logged-$EPOCHREALTIME
+	curl -ks -o /dev/null "$URL$path"
+	wait_for "the hub's log" grep -qF "\"path\":\"$path\"" "$T/hub.log"
+}
+
+# hub_is_at_rest: whether no thread of the hub has anything to do, five looks in a row (for wait_for): what it makes by
+# itself after a publication is made.
+HUB_LOOKS=0
+hub_is_at_rest() {
+	if grep -qE '^[0-9]+ \(.*\) [RD]' "/proc/$HUB_PID/task"/*/stat; then
+		HUB_LOOKS=0
+	else
+		HUB_LOOKS=$((HUB_LOOKS + 1))
+	fi
+	[ "$HUB_LOOKS" -ge 5 ] && HUB_LOOKS=0
+}
+
 # hub_stop: SIGTERM; the exit status of kebaod.
 hub_stop() {
 	local pid=$HUB_PID
