@@ -30,7 +30,7 @@ flood() {
 	[ -z "$HUB_PID" ] || hub_stop
 	hub_start || bail "no hub"
 	hub_rest
-	run timeout 60 "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "${4:-/$pack}" "${@:5}"
+	run timeout "$((DEADLINE_SECONDS * 5))" "$FLOOD" "$PORT" "$HUB_PID" "$1" "${3:-$N}" "$MS" "${4:-/$pack}" "${@:5}"
 	is "$status" 0 "$2"
 	local -A saw=()
 	local name value

@@ -24,7 +24,6 @@ get() {
 	curl -ksS --fail --max-time $((DEADLINE_SECONDS * 5)) --interface "$1" "$URL/$view" | sha256sum |
 		cut -c1-64 >"$2" &
 	READERS+=("$!")
-	PIDS+=("$!")
 }
 are_reading() {
 	local pid
@@ -44,7 +43,6 @@ read_at_once() {
 	rm -f "$T/slow"
 	curl -ks --interface 127.0.0.4 --limit-rate 100k -o "$T/slow" "$URL/$view" &
 	slow=$!
-	PIDS+=("$slow")
 	wait_for "a slow reader" has_begun
 	READERS=()
 	for i in 1 2 3; do get "127.0.0.$((4 + i))" "$T/sum.$i"; done

@@ -81,7 +81,6 @@ download() {
 		} >"$T/slow.out"
 	) &
 	SLOW=$!
-	PIDS+=("$SLOW")
 	wait_for "the download" has_begun || bail "no download: $(cat "$T/slow.err")"
 }
 let_through() { : >"$T/through"; }
@@ -139,7 +138,6 @@ begin() {
 	: >"$T/$1.out"
 	"$ASK" "$PORT" <&"$fd" >>"$T/$1.out" 2>"$T/$1.err" &
 	ASKER[$1]=$!
-	PIDS+=("$!")
 	echo GET /api/v1/hub >&"$fd"
 }
 hold() {
@@ -154,7 +152,6 @@ let_go() {
 late() {
 	curl -ks --max-time 200 -o "$T/late.out" "$URL/api/v1/hub" &
 	LATE=$!
-	PIDS+=("$LATE")
 }
 # A pause lasts a fifth of a second, so there are no more of them in any time, however slow this machine is.
 pauses() { curl -s "http://127.0.0.1:$LOCAL/metrics" | sed -n 's/^kebao_accept_pauses_total //p'; }

@@ -52,7 +52,7 @@ babbling() { # NAME FAULT STATUS TEXT
 	begin
 	FILE=$EVIL/metadata/timestamp.json
 	fault "$2"
-	run as_user timeout 30 env HOME="$T/home/wants" "$BIN/kebao" --lang en check
+	run as_user timeout "$((DEADLINE_SECONDS * 5))" env HOME="$T/home/wants" "$BIN/kebao" --lang en check
 	is "$status" "$3" "$1 without end are cut off" || diag "$err"
 	like "$err" "$4" "and it says why"
 }
