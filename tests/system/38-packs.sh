@@ -59,7 +59,7 @@ for pack in $old; do
 done
 is "$missing" 0 "what its hint of then named is there"
 
-wait_for "the hub at rest" hub_is_at_rest
+hub_rest
 ok $? "then the hub is done"
 hub_logged
 before=$(asked) down=$(line_stat down)

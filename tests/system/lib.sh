@@ -264,18 +264,6 @@ hub_logged() {
 	wait_for "the hub's log" grep -qF "\"path\":\"$path\"" "$T/hub.log"
 }
 
-# hub_is_at_rest: whether no thread of the hub has anything to do, five looks in a row (for wait_for): what it makes by
-# itself after a publication is made.
-HUB_LOOKS=0
-hub_is_at_rest() {
-	if grep -qE '^[0-9]+ \(.*\) [RD]' "/proc/$HUB_PID/task"/*/stat; then
-		HUB_LOOKS=0
-	else
-		HUB_LOOKS=$((HUB_LOOKS + 1))
-	fi
-	[ "$HUB_LOOKS" -ge 5 ] && HUB_LOOKS=0
-}
-
 # hub_stop: SIGTERM; the exit status of kebaod.
 hub_stop() {
 	local pid=$HUB_PID
@@ -295,7 +283,8 @@ hub_kill() {
 # hub_memory: what the hub has for itself (KiB), without what it reads from files.
 hub_memory() { awk '/^RssAnon:/ { print $2 }' "/proc/$HUB_PID/status"; }
 
-# hub_rest: until looks at its memory are the same, one after another, and no thread runs.
+# hub_rest: until looks at its memory are the same, one after another, and no thread runs or waits for a disk: what the
+# hub makes by itself after a publication is made.
 hub_rest() {
 	REST_LAST='' REST_N=0
 	wait_for "the hub at rest" is_at_rest
@@ -303,7 +292,7 @@ hub_rest() {
 is_at_rest() {
 	local now
 	now=$(hub_memory)
-	if [ "$now" = "$REST_LAST" ] && ! grep -qE '^[0-9]+ \(.*\) R' "/proc/$HUB_PID/task"/*/stat; then
+	if [ "$now" = "$REST_LAST" ] && ! grep -qE '^[0-9]+ \(.*\) [RD]' "/proc/$HUB_PID/task"/*/stat; then
 		REST_N=$((REST_N + 1))
 	else
 		REST_N=0
