@@ -24,6 +24,17 @@ answer_text(struct exchange *x, const char *text, struct err *e)
 	return rc;
 }
 
+/* Before the server runs, and after: nothing but zeros. */
+static void
+look(struct app *app, struct server_stats *out)
+{
+	*out = (struct server_stats){ 0 };
+	pthread_mutex_lock(&app->server_lock);
+	if (app->server != NULL)
+		server_stats(app->server, out);
+	pthread_mutex_unlock(&app->server_lock);
+}
+
 int
 serve_local_health(struct exchange *x, struct err *e)
 {
@@ -33,14 +44,11 @@ serve_local_health(struct exchange *x, struct err *e)
 int
 serve_local_ready(struct exchange *x, struct err *e)
 {
-	struct app *app = context_app(x);
-	bool is_ready;
+	struct server_stats s;
 
-	pthread_mutex_lock(&app->server_lock);
-	is_ready = app->server != NULL;
-	pthread_mutex_unlock(&app->server_lock);
-	if (!is_ready)
-		return err_set(e, ERR_BUSY, "the hub is starting or ending");
+	look(context_app(x), &s);
+	if (s.is_ending)
+		return err_set(e, ERR_BUSY, "the hub is ending");
 	return answer_text(x, "ready\n", e);
 }
 
@@ -108,13 +116,10 @@ write_server(const struct server_stats *s, struct buf *out, struct err *e)
 static int
 write_metrics(struct app *app, struct buf *out, struct err *e)
 {
-	struct server_stats s = { 0 };
+	struct server_stats s;
 	const struct expiries dates = { on_expiry, out };
 
-	pthread_mutex_lock(&app->server_lock);
-	if (app->server != NULL)
-		server_stats(app->server, &s);
-	pthread_mutex_unlock(&app->server_lock);
+	look(app, &s);
 	if (write_server(&s, out, e) == -1 ||
 	    begin_family(out, EXPIRES, "When what a role signed expires, since 1970.", e) == -1)
 		return -1;

@@ -248,6 +248,13 @@ start_exchange(struct conn *c)
 	return begin_route(c);
 }
 
+/* The local listener is there until the end, for one request of each connection. */
+static bool
+is_watcher(const struct conn *c)
+{
+	return c->is_local && c->n_requests == 0;
+}
+
 enum step
 request_read_head(struct conn *c)
 {
@@ -258,7 +265,7 @@ request_read_head(struct conn *c)
 		event_active(c->on_read, EV_READ, 0); /* what is buffered brings no event */
 		return conn_wait(c, EV_READ);
 	}
-	if (c->env->is_draining && (c->rq == NULL || c->rq->in_len == 0))
+	if (c->env->is_draining && (c->rq == NULL || c->rq->in_len == 0) && !is_watcher(c))
 		return conn_fail(c, NULL);
 	if (take_request(c) == -1)
 		return conn_fail(c, "out of memory");

@@ -49,10 +49,12 @@ struct server {
 	struct conn_counters counters;
 	_Atomic uint64_t n_accepted, n_refused, n_pauses;
 	_Atomic unsigned n_connections;
+	atomic_bool is_ending;
 
 	struct server_worker {
 		struct server *server;
 		struct worker *worker;
+		bool is_running;
 		struct mail ended;
 	} workers[LIMIT_WORKERS];
 	unsigned n_workers, n_running;
@@ -90,13 +92,32 @@ may_accept(void *owner, bool is_local)
 	return is_local || atomic_load(&s->n_connections) < s->max_connections;
 }
 
+static struct worker *
+least_busy(const struct server *s)
+{
+	struct worker *best = NULL;
+
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		const struct server_worker *w = &s->workers[i];
+
+		if (w->is_running &&
+		    (best == NULL || worker_load(w->worker) < worker_load(best)))
+			best = w->worker;
+	}
+	return best;
+}
+
 static void
 on_accepted(void *owner, int fd, const struct sockaddr_storage *peer, bool is_local)
 {
 	struct server *s = owner;
-	struct worker *best = s->workers[0].worker;
+	struct worker *best = least_busy(s);
 	struct err e = { 0 };
 
+	if (best == NULL) { /* the last has just ended */
+		(void)close(fd); /* nothing was said on it */
+		return;
+	}
 	if (!census_enter(s->census, census_key(peer))) {
 		(void)atomic_fetch_add(&s->n_refused, 1);
 		(void)close(fd); /* nothing was said on it */
@@ -104,9 +125,6 @@ on_accepted(void *owner, int fd, const struct sockaddr_storage *peer, bool is_lo
 	}
 	(void)atomic_fetch_add(&s->n_accepted, 1);
 	(void)atomic_fetch_add(&s->n_connections, 1);
-	for (unsigned i = 1; i < s->n_workers; i++)
-		if (worker_load(s->workers[i].worker) < worker_load(best))
-			best = s->workers[i].worker;
 	if (worker_adopt(best, fd, peer, is_local, &e) == -1) {
 		log_failure(LOG_LEVEL_ERROR, "connection-failed", &e);
 		(void)close(fd);
@@ -132,6 +150,11 @@ stop_listening(struct server *s)
 	for (size_t i = 0; i < s->n_listeners; i++)
 		listener_free(s->listeners[i]);
 	s->n_listeners = 0;
+}
+
+static void
+stop_listening_locally(struct server *s)
+{
 	listener_free(s->local);
 	s->local = NULL;
 }
@@ -145,8 +168,9 @@ begin_drain(struct server *s)
 	};
 
 	s->phase = PHASE_DRAINING;
+	atomic_store(&s->is_ending, true);
 	log_note(LOG_LEVEL_INFO, "draining", "%u connections", atomic_load(&s->n_connections));
-	stop_listening(s);
+	stop_listening(s); /* who watches the hub is answered on */
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_drain(s->workers[i].worker);
 	if (event_add(s->on_late, &late) == -1)
@@ -158,6 +182,7 @@ cut(struct server *s)
 {
 	s->phase = PHASE_CUTTING;
 	log_note(LOG_LEVEL_WARN, "cutting", "%u connections", atomic_load(&s->n_connections));
+	stop_listening_locally(s);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_abort(s->workers[i].worker);
 	/* What runs in a pool is waited for; a third signal has its default effect. */
@@ -205,6 +230,8 @@ on_worker_ended(struct mail *m)
 	    (struct server_worker *)((char *)m - offsetof(struct server_worker, ended));
 	struct server *s = w->server;
 
+	w->is_running = false;
+	worker_close_late(w->worker);
 	if (--s->n_running > 0)
 		return;
 	s->phase = PHASE_OVER;
@@ -466,6 +493,7 @@ server_run(struct server *s, struct err *e)
 			begin_drain(s);
 			break;
 		}
+		s->workers[i].is_running = true;
 		s->n_running++;
 	}
 	while (s->phase != PHASE_OVER && event_base_dispatch(s->base) == 0)
@@ -498,6 +526,7 @@ server_stats(const struct server *server, struct server_stats *out)
 		.accepted = atomic_load(&s->n_accepted),
 		.refused = atomic_load(&s->n_refused) +
 		    atomic_load(&s->counters.over_cap),
+		.is_ending = atomic_load(&s->is_ending),
 		.accept_pauses = atomic_load(&s->n_pauses),
 		.handshakes_failed = atomic_load(&s->counters.handshakes_failed),
 		.requests = atomic_load(&s->counters.requests),
@@ -523,6 +552,7 @@ server_free(struct server *s)
 		return;
 	s->phase = PHASE_OVER; /* late mail changes nothing */
 	stop_listening(s);
+	stop_listening_locally(s);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_free(s->workers[i].worker);
 	crew_free(s->pool);

@@ -59,7 +59,7 @@ unsigned server_port(const struct server *server, size_t i);
 unsigned server_local_port(const struct server *server);
 
 /*
- * Serve until SIGTERM or SIGINT (or server_stop), then drain: stop listening,
+ * Serve until SIGTERM or SIGINT (or server_stop), then drain: stop listening, but locally,
  * let running requests end, cut what is left after drain_ms; a second signal cuts at once.
  * SIGHUP reloads the certificates.  0 when the end was asked for.
  */
@@ -73,6 +73,7 @@ void server_stop(struct server *server);
 void server_reload(struct server *server);
 
 struct server_stats {
+	bool is_ending;         /* takes no new connections but those of the local listener */
 	unsigned connections;   /* now */
 	uint64_t accepted;      /* since the start */
 	uint64_t refused;       /* over a cap */

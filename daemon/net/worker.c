@@ -81,14 +81,15 @@ static void
 on_adoption(struct mail *m)
 {
 	struct adoption *a = (struct adoption *)m;
+	struct worker *w = a->worker;
 	struct err e = { 0 };
 
-	if (a->worker->env.is_draining ||
-	    conn_new(&a->worker->env, a->fd, &a->address, a->is_local, &e) == -1) {
+	if (w->is_ending || (w->env.is_draining && !a->is_local) ||
+	    conn_new(&w->env, a->fd, &a->address, a->is_local, &e) == -1) {
 		if (e.class != ERR_NONE)
 			log_failure(LOG_LEVEL_ERROR, "connection-failed", &e);
 		(void)close(a->fd); /* nothing was said on it */
-		on_gone(a->worker, &a->address);
+		on_gone(w, &a->address);
 	}
 	free(a);
 }
@@ -325,16 +326,21 @@ worker_abort(struct worker *w)
 }
 
 void
+worker_close_late(struct worker *w)
+{
+	w->is_ending = true;
+	mailbox_empty(w->env.box);
+}
+
+void
 worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
 	if (w->is_started)
 		(void)pthread_join(w->thread, NULL); /* our own thread, joined once */
-	if (w->env.box != NULL) {
-		w->env.is_draining = true; /* late connections are closed, not begun */
-		mailbox_empty(w->env.box);
-	}
+	if (w->env.box != NULL)
+		worker_close_late(w);
 	mailbox_free(w->env.box);
 	tls_free(w->env.tls);
 	line_clear(&w->env);

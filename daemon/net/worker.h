@@ -54,11 +54,14 @@ int worker_adopt(struct worker *w, int fd, const struct sockaddr_storage *addres
 /* New certificates for connections from now on; takes a reference. */
 void worker_reload(struct worker *w, struct worker_certs *certs);
 
-/* End after the running requests; once. */
+/* End after the running requests; once.  Local connections are taken until then. */
 void worker_drain(struct worker *w);
 
 /* End now, but for calls in a pool; once, after worker_drain. */
 void worker_abort(struct worker *w);
+
+/* After its mail that it has ended: close connections that were on their way to it. */
+void worker_close_late(struct worker *w);
 
 /* Wait for the thread, where there is one, and free.  It must have been drained. */
 void worker_free(struct worker *w);

@@ -118,8 +118,9 @@ kill -TERM "$HUB_PID"
 wait_for "the end to begin" log_has '"event":"draining"'
 curl -ks --max-time 20 "$URL/api/v1/hub" >"$T/late.out"
 is "$?" 7 "a hub that is ending takes no new connection"
-curl -s --max-time 20 "http://127.0.0.1:$LOCAL/readyz" >"$T/late.out"
-is "$?" 7 "nor a local one, so it is not ready"
+is "$(local_get /readyz)" 503 "and says that it is not ready"
+is "$(local_get /healthz)" 200 "but well"
+is "$(local_get /metrics)" 200 "with its figures"
 is_sending
 ok $? "while somebody downloads"
 is_whole "end"
