@@ -8,10 +8,12 @@
 #
 #	PAIRS      pairs of runs per row (7)
 #	SECONDS_A_RUN  (2)
+#	IDLE_PAIRS  of the memory of idle connections, each with servers that have just begun (7)
 #	ROWS       only rows whose name matches this regular expression
 #	CIPHERS    TLS 1.3 suites to measure, the first one with all rows (TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384)
-#	RUN        what both servers and the load are started with: RUN='chrt -f 10' keeps other work of a shared
-#	           machine from them
+#	RUN        what both servers and the load are started with: RUN='nice -n -20' keeps other work of a shared
+#	           machine from them (chrt -f 10, too; but there a core of the one or the other stood still for half a
+#	           second now and then, which no run without it did)
 #	CONGESTION cubic, bbr, ...: measure in a network namespace of its own, with this control of congestion (root;
 #	           else the machine's own, which the output names)
 if [ -n "${CONGESTION:-}" ] && [ -z "${SERVE_HAS_NET:-}" ]; then
@@ -29,6 +31,7 @@ fi
 . "$(dirname "$0")/../system/wire.sh"
 
 PAIRS=${PAIRS:-7}
+IDLE_PAIRS=${IDLE_PAIRS:-7}
 RUN_SECONDS=${SECONDS_A_RUN:-2}
 ROWS=${ROWS:-.}
 read -ra RUN <<<"${RUN:-}"
@@ -116,11 +119,13 @@ http {
 END
 [ "$(id -u)" != 0 ] || sed -i '1i user nobody nogroup;' "$T/nginx/nginx.conf"
 ulimit -n 40000 2>/dev/null
-"${RUN[@]}" taskset -c 0 "$NGINX" -e "$T/nginx/error.log" -p "$T/nginx/" -c "$T/nginx/nginx.conf" >"$T/nginx.log" 2>&1 </dev/null &
-NGINX_PID=$!
 nginx_is_up() { curl -ks --max-time 5 -o /dev/null "https://127.0.0.1:$PORT_NGINX$(head -n 1 "$T/4k")"; }
-wait_for nginx nginx_is_up || bail "no nginx"
-NGINX_WORKER=$NGINX_PID
+begin_nginx() {
+	"${RUN[@]}" taskset -c 0 "$NGINX" -e "$T/nginx/error.log" -p "$T/nginx/" -c "$T/nginx/nginx.conf" >"$T/nginx.log" 2>&1 </dev/null &
+	NGINX_WORKER=$!
+	wait_for nginx nginx_is_up || bail "no nginx"
+}
+begin_nginx
 
 # --- measuring -------------------------------------------------------------------------
 
@@ -237,31 +242,51 @@ is_settled() {
 	fi
 	[ $((SECONDS - settled_at)) -ge 5 ]
 }
-# memory NAME COUNT: resident bytes per idle connection
 resident() { awk '/^(RssAnon|RssShmem):/ { n += $2 } END { print n * 1024 }' "/proc/$1/status"; }
+# hold WHO COUNT: resident bytes for each of COUNT idle connections to a server that has just begun.
+hold() {
+	local port pid before idle
+	if [ "$1" = ours ]; then
+		hub_stop
+		begin_hub
+		port=$PORT pid=$HUB_PID
+	else
+		kill "$NGINX_WORKER"
+		wait "$NGINX_WORKER"
+		begin_nginx
+		port=$PORT_NGINX pid=$NGINX_WORKER
+	fi
+	before=$(resident "$pid")
+	mkfifo "$T/hold"
+	"${RUN[@]}" "$LOAD" --host 127.0.0.1 --port "$port" --connections "$2" --paths "$T/4k" --idle \
+		>"$T/idle.out" 2>&1 <"$T/hold" &
+	idle=$!
+	exec 8>"$T/hold"
+	wait_for "$2 idle connections" grep -q requests= "$T/idle.out" || bail "idle on $1: $(cat "$T/idle.out")"
+	# What the handshakes needed beyond the connections is given back, by whoever does so.
+	settled_at=$SECONDS settled_bytes=0
+	wait_for "memory that stays as it is" is_settled "$pid"
+	held=$((($(resident "$pid") - before) / $2))
+	exec 8>&-
+	wait "$idle" || bail "idle on $1: $(cat "$T/idle.out")"
+	rm "$T/hold"
+}
+# memory NAME COUNT
 memory() {
-	local name=$1 count=$2 who port pid before per_kebaod per_nginx
-	wants "$name" || return 0
-	for who in kebaod nginx; do
-		if [ "$who" = kebaod ]; then port=$PORT pid=$HUB_PID; else port=$PORT_NGINX pid=$NGINX_WORKER; fi
-		before=$(resident "$pid")
-		mkfifo "$T/hold.$who"
-		"${RUN[@]}" "$LOAD" --host 127.0.0.1 --port "$port" --connections "$count" --paths "$T/4k" --idle \
-			>"$T/idle.out" 2>&1 <"$T/hold.$who" &
-		local idle=$!
-		exec 8>"$T/hold.$who"
-		wait_for "$count idle connections at $who" grep -q requests= "$T/idle.out" || bail "idle: $(cat "$T/idle.out")"
-		# What the handshakes needed beyond the connections is given back, by whoever does so.
-		settled_at=$SECONDS settled_bytes=0
-		wait_for "memory that stays as it is" is_settled "$pid"
-		printf -v "per_$who" '%d' $((($(resident "$pid") - before) / count))
-		exec 8>&-
-		wait "$idle" || bail "idle: $(cat "$T/idle.out")"
-		rm "$T/hold.$who"
+	local i who m lo hi
+	wants "$1" || return 0
+	: >"$T/ours"
+	: >"$T/nginx.out"
+	for i in $(seq "$IDLE_PAIRS"); do
+		for who in $([ $((i % 2)) = 0 ] && echo ours nginx || echo nginx ours); do
+			hold "$who" "$2"
+			if [ "$who" = ours ]; then echo "$held" >>"$T/ours"; else echo "$held" >>"$T/nginx.out"; fi
+		done
 	done
-	say "serve.$name.memory.kebaod" "$per_kebaod" B/connection
-	say "serve.$name.memory.nginx" "$per_nginx" B/connection
-	say "serve.$name.memory.vs_nginx" "$(awk -v a="$per_kebaod" -v b="$per_nginx" 'BEGIN { printf "%.4f", a / b }')" ratio
+	say "serve.$1.memory.kebaod" "$(median <"$T/ours")" B/connection
+	say "serve.$1.memory.nginx" "$(median <"$T/nginx.out")" B/connection
+	read -r m lo hi <<<"$(ratio 1)"
+	printf 'serve.%s.memory.vs_nginx %s ratio (%s..%s)\n' "$1" "$m" "$lo" "$hi"
 }
 
 say machine.cores "$(nproc)" cores
