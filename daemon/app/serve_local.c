@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plain local listener: for supervisors and monitoring on the same machine. */
-#include <stdio.h>
-#include <string.h>
+#include <pthread.h>
 
 #include "daemon/app/respond.h"
 #include "daemon/app/context.h"
@@ -52,15 +51,10 @@ serve_local_ready(struct exchange *x, struct err *e)
 	return answer_text(x, "ready\n", e);
 }
 
-/* The name says the kind: a counter's ends in _total. */
 static int
-begin_family(struct buf *out, const char *name, const char *help, struct err *e)
+begin_family(struct buf *out, const char *name, const char *type, const char *help, struct err *e)
 {
-	size_t len = strlen(name), end = strlen("_total");
-	bool is_counter = len > end && strcmp(name + len - end, "_total") == 0;
-
-	return buf_printf(out, e, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
-	    is_counter ? "counter" : "gauge");
+	return buf_printf(out, e, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 static void
@@ -75,38 +69,39 @@ static int
 write_server(const struct server_stats *s, struct buf *out, struct err *e)
 {
 	const struct {
-		const char *name, *help;
+		const char *name, *type, *help;
 		uint64_t value;
 	} metrics[] = {
-		{ "connections", "Connections now.", s->connections },
-		{ "connections_accepted_total", "Connections since the start.", s->accepted },
-		{ "connections_refused_total",
+		{ "kebao_connections", "gauge", "Connections now.", s->connections },
+		{ "kebao_connections_accepted_total", "counter", "Connections since the start.",
+		    s->accepted },
+		{ "kebao_connections_refused_total", "counter",
 		    "Connections over the limit of an address or a certificate.", s->refused },
-		{ "accept_pauses_total", "How often nobody was accepted for a moment: "
+		{ "kebao_accept_pauses_total", "counter",
+		    "How often nobody was accepted for a moment: "
 		    "max_connections or descriptors were in use.", s->accept_pauses },
-		{ "handshakes_failed_total", "TLS handshakes that failed.",
+		{ "kebao_handshakes_failed_total", "counter", "TLS handshakes that failed.",
 		    s->handshakes_failed },
-		{ "requests_total", "Requests.", s->requests },
-		{ "bad_requests_total", "Requests whose head is no HTTP that is accepted.",
-		    s->bad_requests },
-		{ "received_bytes_total", "Bytes of request bodies.", s->received_bytes },
-		{ "sent_bytes_total", "Bytes of answers.", s->sent_bytes },
-		{ "line_groups", "Organisations that are being answered now.",
+		{ "kebao_requests_total", "counter", "Requests.", s->requests },
+		{ "kebao_bad_requests_total", "counter",
+		    "Requests whose head is no HTTP that is accepted.", s->bad_requests },
+		{ "kebao_received_bytes_total", "counter", "Bytes of request bodies.",
+		    s->received_bytes },
+		{ "kebao_sent_bytes_total", "counter", "Bytes of answers.", s->sent_bytes },
+		{ "kebao_line_groups", "gauge", "Organisations that are being answered now.",
 		    s->line.groups },
-		{ "line_waiting", "Transfers that wait for their share of the line now.",
-		    s->line.waiting },
-		{ "line_waits_total", "How often a transfer began to wait for its share.",
-		    s->line.waits },
-		{ "requests_over_limit_total",
+		{ "kebao_line_waiting", "gauge",
+		    "Transfers that wait for their share of the line now.", s->line.waiting },
+		{ "kebao_line_waits_total", "counter",
+		    "How often a transfer began to wait for its share.", s->line.waits },
+		{ "kebao_requests_over_limit_total", "counter",
 		    "Requests over the limit of transfers of an organisation.",
 		    s->line.refused },
 	};
-	char name[64];
 
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-		(void)snprintf(name, sizeof(name), "kebao_%s", metrics[i].name); /* all fit */
-		if (begin_family(out, name, metrics[i].help, e) == -1 ||
-		    buf_printf(out, e, "%s %llu\n", name,
+		if (begin_family(out, metrics[i].name, metrics[i].type, metrics[i].help, e) == -1 ||
+		    buf_printf(out, e, "%s %llu\n", metrics[i].name,
 		    (unsigned long long)metrics[i].value) == -1)
 			return -1;
 	}
@@ -121,7 +116,8 @@ write_metrics(struct app *app, struct buf *out, struct err *e)
 
 	look(app, &s);
 	if (write_server(&s, out, e) == -1 ||
-	    begin_family(out, EXPIRES, "When what a role signed expires, since 1970.", e) == -1)
+	    begin_family(out, EXPIRES, "gauge", "When what a role signed expires, since 1970.",
+	    e) == -1)
 		return -1;
 	return expiries_walk(app->store, &dates, e);
 }

@@ -169,8 +169,8 @@ begin_drain(struct server *s)
 
 	s->phase = PHASE_DRAINING;
 	atomic_store(&s->is_ending, true);
-	log_note(LOG_LEVEL_INFO, "draining", "%u connections", atomic_load(&s->n_connections));
 	stop_listening(s); /* who watches the hub is answered on */
+	log_note(LOG_LEVEL_INFO, "draining", "%u connections", atomic_load(&s->n_connections));
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_drain(s->workers[i].worker);
 	if (event_add(s->on_late, &late) == -1)

@@ -59,6 +59,9 @@ awk '
 is "$(cat "$T/complaints")" "" "each has a help and a type, counters end in _total" || diag "$(cat "$T/local")"
 like "$(cat "$T/local")" '^kebao_role_expires_timestamp_seconds[{]role="timestamp"[}] [0-9]{10}$' "dates are times"
 unlike "$(cat "$T/local")" 'sichuan|127\.0\.0' "nothing of who asks is in them"
+is "$(sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$T/local" | sort)" \
+	"$(grep -o '^| `kebao_.*' "$ROOT/docs/OPERATIONS.md" | cut -d'|' -f 2 | grep -o 'kebao_[a-z_]*' | sort)" \
+	"the manual has these and no others"
 
 # --- another certificate while somebody downloads ------------------------------------------
 # The certificate of now, and one with a further name, which the hub issues itself.
@@ -124,9 +127,13 @@ is "$(local_get /metrics)" 200 "with its figures"
 is_sending
 ok $? "while somebody downloads"
 is_whole "end"
+is_gone() { ! is_running "$HUB_PID"; }
+wait_for "the end" is_gone || bail "the hub does not end"
 wait "$HUB_PID"
 is "$?" 0 "then the hub ends in order"
 like "$(tail -n 1 "$T/hub.log")" '"event":"ended"' "which is the last line of its log"
+curl -s --max-time 20 "http://127.0.0.1:$LOCAL/readyz" >"$T/late.out"
+is "$?" 7 "and nothing answers locally any more"
 hub_start || bail "no hub"
 
 # --- a hub that is full ----------------------------------------------------------------------
