@@ -130,6 +130,10 @@ $(B)/tests/tools/fill: $(B)/tests/tools/fill.o $(CATALOG)
 	$(link) $(LIBS_catalog)
 $(B)/tests/tools/longline: $(B)/tests/tools/longline.o
 	$(link)
+# A library to be preloaded; sanitizers have no business in it.
+$(B)/tests/tools/diary: tests/tools/diary.c Makefile
+	@mkdir -p $(@D)
+	$(say) LD $@; $(CC) $(CPPFLAGS) $(CFLAGS) -O1 -g -fPIC -shared -o $@ $<
 
 # What other people's tests of TUF clients are pointed at: docs/TESTING.md.
 $(B)/tests/interop/tuf-client: $(patsubst %.c,$(B)/%.o,$(wildcard tests/interop/*.c)) $(CATALOG)

@@ -134,6 +134,8 @@ out:
 	return rc;
 }
 
+#define TEMP_PREFIX ".tmp-"
+
 /* out gets "<dir of name>/.tmp-<random>". */
 static int
 temp_beside(char *out, size_t size, const char *name, struct err *e)
@@ -146,7 +148,7 @@ temp_beside(char *out, size_t size, const char *name, struct err *e)
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return err_errno(e, "random bytes");
 	hex_encode(hex, random, sizeof(random));
-	if (snprintf(out, size, "%.*s.tmp-%s", (int)dir_len, name, hex) >= (int)size)
+	if (snprintf(out, size, "%.*s" TEMP_PREFIX "%s", (int)dir_len, name, hex) >= (int)size)
 		return err_set(e, ERR_BAD_INPUT, "name too long: %.100s...", name);
 	return 0;
 }
@@ -353,6 +355,31 @@ file_remove(int dirfd, const char *name, struct err *e)
 	if (unlinkat(dirfd, name, 0) == -1 && errno != ENOENT)
 		return err_errno(e, "cannot remove %s", name);
 	return 0;
+}
+
+void
+file_tidy(int dirfd, const char *path, unsigned depth, int64_t before)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (dir == NULL && fd != -1)
+		(void)close(fd); /* only a handle */
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			continue;
+		if (S_ISDIR(st.st_mode) && depth > 0)
+			file_tidy(fd, entry->d_name, depth - 1, before);
+		else if (S_ISREG(st.st_mode) && (int64_t)st.st_mtim.tv_sec < before &&
+		    strncmp(entry->d_name, TEMP_PREFIX, strlen(TEMP_PREFIX)) == 0)
+			(void)unlinkat(fd, entry->d_name, 0); /* another day, then */
+	}
+	(void)closedir(dir); /* only read */
 }
 
 static int

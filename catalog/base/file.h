@@ -53,6 +53,13 @@ int file_sync_dir_of(int dirfd, const char *path, struct err *e);
 /* Remove a file; one that is not there is success. */
 int file_remove(int dirfd, const char *name, struct err *e);
 
+/*
+ * Remove what killed writers left in the directory at path, and in those down to depth levels below
+ * it: temporary names of file_save() and file_create() that nobody touched since before (UTC
+ * seconds).  What cannot be looked at or removed stays.
+ */
+void file_tidy(int dirfd, const char *path, unsigned depth, int64_t before);
+
 /* Remove a directory with all it holds, never following a link; absent is success. */
 int file_remove_tree(int dirfd, const char *path, struct err *e);
 

@@ -382,6 +382,7 @@ look(struct fetch *f, enum status *status, struct err *e)
 
 	if (!f->is_dry && pace_check(f->pace, e) == -1)
 		return -1;
+	home_tidy(f->s->home, (int64_t)time(NULL));
 	part_tidy(f->s->home, (int64_t)time(NULL));
 	if (library_tidy(f->s->home, e) == -1 ||
 	    catalogue_open(f->s->home, f->s->hub, (int64_t)time(NULL), &f->catalogue, e) == -1 ||

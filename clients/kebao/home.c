@@ -15,6 +15,7 @@
 #define CONFIG_BYTES 65536u
 #define STATE_BYTES 65536u
 #define IDENTITY_BYTES 65536u
+#define TEMP_S (24 * 3600) /* nobody takes so long to write a file */
 
 struct home {
 	char *path; /* owned */
@@ -340,6 +341,18 @@ home_remove_identity(const struct home *h, const char *name, struct err *e)
 
 	(void)snprintf(path, sizeof(path), "identity/%s", name);
 	return file_remove(h->dirfd, path, e);
+}
+
+void
+home_tidy(const struct home *h, int64_t now)
+{
+	static const struct {
+		const char *path;
+		unsigned depth;
+	} places[] = { { ".", 0 }, { "identity", 0 }, { "trust", 0 }, { "meta", 3 } };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		file_tidy(h->dirfd, places[i].path, places[i].depth, now - TEMP_S);
 }
 
 int

@@ -86,6 +86,9 @@ int home_save_identity(const struct home *h, const char *name, const struct buf 
 int home_remove_identity(const struct home *h, const char *name, struct err *e)
     __attribute__((warn_unused_result));
 
+/* Remove what runs that were killed a day ago or longer left in the place of a file. */
+void home_tidy(const struct home *h, int64_t now);
+
 /* Open (and make) a directory below the home; the caller closes it; -1 on failure. */
 int home_open_dir(const struct home *h, const char *path, struct err *e);
 

@@ -304,5 +304,7 @@ pace_pause(const struct home *h, struct err *e)
 int
 pace_resume(const struct home *h, struct err *e)
 {
-	return file_remove(home_dirfd(h), PAUSED, e);
+	if (file_remove(home_dirfd(h), PAUSED, e) == -1)
+		return -1;
+	return file_sync_dir_of(home_dirfd(h), PAUSED, e);
 }

@@ -108,6 +108,40 @@ a_tree_is_removed_without_following_links(void **state)
 }
 
 static void
+make_old(const char *name, time_t at)
+{
+	const struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
+
+	assert_int_equal(file_save(dirfd_of_test, name, "x", 1, 0644, NULL), 0);
+	assert_int_equal(utimensat(dirfd_of_test, name, times, 0), 0);
+}
+
+static void
+what_killed_writers_left_goes_after_a_while(void **state)
+{
+	(void)state;
+	assert_int_equal(file_make_dirs(dirfd_of_test, "old/one/two", 0755, NULL), 0);
+	assert_int_equal(file_make_dirs(dirfd_of_test, "old/.tmp-directory", 0755, NULL), 0);
+	make_old("old/.tmp-0123", 999);
+	make_old("old/.tmp-4567", 1000);
+	make_old("old/name", 1);
+	make_old("old/one/.tmp-0123", 1);
+	make_old("old/one/two/.tmp-0123", 1);
+	assert_int_equal(symlinkat("one/two", dirfd_of_test, "old/.tmp-link"), 0);
+	file_tidy(dirfd_of_test, "old", 1, 1000);
+	assert_false(file_exists(dirfd_of_test, "old/.tmp-0123"));
+	assert_false(file_exists(dirfd_of_test, "old/one/.tmp-0123"));
+	assert_true(file_exists(dirfd_of_test, "old/.tmp-4567")); /* not so old */
+	assert_true(file_exists(dirfd_of_test, "old/name"));
+	assert_true(file_exists(dirfd_of_test, "old/.tmp-directory"));
+	assert_true(file_exists(dirfd_of_test, "old/.tmp-link"));
+	assert_true(file_exists(dirfd_of_test, "old/one/two/.tmp-0123")); /* too deep */
+	file_tidy(dirfd_of_test, "old/.tmp-link", 1, 1000); /* leads elsewhere */
+	assert_true(file_exists(dirfd_of_test, "old/one/two/.tmp-0123"));
+	file_tidy(dirfd_of_test, "none", 1, 1000);
+}
+
+static void
 positioned_reads_report_a_short_file(void **state)
 {
 	struct err e = { 0 };
@@ -150,6 +184,7 @@ main(void)
 		cmocka_unit_test(saving_replaces_and_creating_does_not),
 		cmocka_unit_test(loading_names_what_is_wrong),
 		cmocka_unit_test(a_tree_is_removed_without_following_links),
+		cmocka_unit_test(what_killed_writers_left_goes_after_a_while),
 		cmocka_unit_test(positioned_reads_report_a_short_file),
 		cmocka_unit_test(two_directories_are_swapped),
 	};
