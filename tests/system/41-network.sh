@@ -50,10 +50,10 @@ CONFIG=$T/home/sc/.local/share/kebao/config.json
 sed -i "s|https://127.0.0.1:|https://$HUB_ADDRESS:|" "$CONFIG"
 chown 65534:65534 "$CONFIG"
 kb sc config patience 5 >/dev/null || bail "no patience"
-# fetch: in the background, at the far end; $KB_PID.
+# fetch [OPTION...]: in the background, at the far end; $KB_PID.
 fetch() {
 	: >"$T/start.out"
-	nsenter -t "$FAR_PID" -n -- "${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" fetch --all --lang en \
+	nsenter -t "$FAR_PID" -n -- "${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" fetch --all --lang en "$@" \
 		>"$T/start.out" 2>&1 </dev/null &
 	KB_PID=$!
 }
@@ -99,10 +99,11 @@ arrives 2 "another address on the same line"
 
 release 3
 begin=$(came)
-fetch
+fetch --keep-trying
 wait_for "a part of it" has_come $((begin + 4000000)) || bail "nothing comes: $(cat "$T/start.out")"
 unplug phone
-wait_for "it to notice" grep -q 'again in' "$T/start.out" || bail "it does not notice"
+# A run without the option would end here.
+wait_for "it to wait" grep -q 'next try at' "$T/start.out" || bail "it does not wait: $(cat "$T/start.out")"
 plug wall 1 3 || bail "no line"
 arrives 3 "no network for a while"
 done_testing
