@@ -76,9 +76,9 @@ said_is_there() {
 }
 # Of what is half written or half fetched nothing is there when a run ended well two weeks later.
 litter() {
-	find "$HOME_SC" \( -name '.tmp-*' -o -path '*/work/.parts/*' \) -exec touch -d '15 days ago' {} +
+	find "$HOME_SC" \( -name '.tmp-*' -o -path "$KEBAO/work/.parts/*" \) -exec touch -d '15 days ago' {} +
 	kb sc fetch >"$T/fetch.out" 2>&1 || echo "fetch: $(cat "$T/fetch.out")"
-	find "$HOME_SC" -name '.tmp-*' -o -name '*.new' -o -name '*.swap' -o -path '*/work/*' -type f
+	find "$HOME_SC" -name '.tmp-*' -o -name '*.new' -o -name '*.swap' -o -path "$KEBAO/work/*" -type f
 }
 # trial STEP HOW NEWEST...: that cut, and the run after it; prints what is wrong.  NEWEST is course.release.
 trial() {
