@@ -4,12 +4,12 @@
 # it; an organisation with too many transfers is told so.
 #
 # A machine that does other things, too, fills no line to the brim and shares by larger steps: the bounds are wide, and
-# still far from what connections would make of it (1 to 8) or the transfers before a question (10 s).
+# still far from what connections would make of it (1 to 8) or the transfers before a question (20 s).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/wire.sh"
 
-RATE=4000000
-WINDOW=10000000 # bytes: some seconds of that line
+RATE=2000000
+WINDOW=8000000 # bytes: some seconds of that line
 
 world
 wire_ca
@@ -110,7 +110,7 @@ between $((RATE * 50 / 100)) "$all" $((RATE * 108 / 100)) "one connection alone 
 unload
 
 # --- weights ---------------------------------------------------------------------------
-restart "line_rate = 32Mbit" 'weight = 51:3' 'weight = anonymous:2'
+restart "line_rate = 16Mbit" 'weight = 51:3' 'weight = anonymous:2'
 load few 1
 load many 8
 measure few many

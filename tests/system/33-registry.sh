@@ -64,7 +64,7 @@ pair() { # FROM UNTIL: of guangdong
 		>"$T/pair.out" 2>&1 || diag "$(cat "$T/pair.out")"
 }
 # None of this at the turn of the day, when today is another day from one line to the next.
-while [ "$(TZ=Asia/Shanghai date +%H%M)" -ge 2358 ]; do sleep 5; done
+while [ "$(TZ=Asia/Shanghai date +%H%M)" -ge 2355 ]; do sleep 5; done
 is "$(sees gd)" 0 "who is not paired sees nothing"
 run kb gd list --all
 unlike "$out$err" 'beijing' "not even a name"

@@ -135,7 +135,7 @@ is "$status" 0 "all of the library is"
 # --- the hub's power ---
 # hub_outage: the hub's disk as it is, and a start from it.
 # It stands still before its disk does, or its log would tell what it thought of a disk without power.
-is_frozen() { grep -qE '^[0-9]+ \(.*\) T' "/proc/$HUB_PID/stat"; }
+is_frozen() { ! grep -qvE '^[0-9]+ \(.*\) T' "/proc/$HUB_PID/task"/*/stat; } # in all its threads
 hub_outage() {
 	kill -STOP "$HUB_PID"
 	wait_for "the hub to stand still" is_frozen

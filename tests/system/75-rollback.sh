@@ -11,11 +11,11 @@ victim honest sc
 accepted "an honest mirror: nothing is new" 0
 
 # --- freeze, first half: a state that is good for a little while ---------------------------
-TIME_PERL='$s->{expires} = day(20 / 86400)' retime
-frozen_until=$((SECONDS + 21))
+TIME_PERL='$s->{expires} = day(40 / 86400)' retime
+frozen_until=$((SECONDS + 41))
 cp -r "$EVIL" "$T/frozen"
 victim frozen sc
-accepted "a timestamp that lives twenty seconds is good at first" 0
+accepted "a timestamp that lives forty seconds is good at first" 0
 
 # --- rollback, one role after another ------------------------------------------------------
 # Each time two states differ in nothing but that role's version, so that nothing else can refuse the older.
