@@ -19,14 +19,29 @@ struct hub {
 	struct buf passphrase; /* wiped */
 };
 
+/*
+ * The first line of a file that somebody named.  Where it is not there, that is what is wrong: not
+ * found would mean that nobody has enrolled.
+ */
+static int
+load_named(const char *file, const char *what, struct buf *out, struct err *e)
+{
+	const struct passphrase_source src = { .file = file };
+
+	if (passphrase_read(&src, out, e) == 0)
+		return 0;
+	if (e != NULL && e->class == ERR_NOT_FOUND)
+		e->class = ERR_BAD_INPUT;
+	err_within(e, "%s", what);
+	return -1;
+}
+
 int
 hub_load_passphrase(const struct home *home, const struct home_config *config, struct buf *out,
     struct err *e)
 {
-	struct passphrase_source src = { .file = config->passphrase_file };
-
 	if (config->passphrase_file[0] != '\0')
-		return passphrase_read(&src, out, e);
+		return load_named(config->passphrase_file, "the passphrase", out, e);
 	if (home_load_identity(home, "passphrase", out, e) == -1)
 		return -1;
 	buf_truncate(out, strcspn(buf_text(out), "\r\n"));
@@ -34,18 +49,6 @@ hub_load_passphrase(const struct home *home, const struct home_config *config, s
 		return err_set(
 		    e, ERR_BAD_INPUT, "%s/identity/passphrase is empty", home_path(home));
 	return 0;
-}
-
-/* The first line of the file that the settings name. */
-static int
-load_proxy_password(const char *file, struct buf *out, struct err *e)
-{
-	const struct passphrase_source src = { .file = file };
-
-	if (passphrase_read(&src, out, e) == 0)
-		return 0;
-	err_within(e, "the proxy's password");
-	return -1;
 }
 
 static int
@@ -64,7 +67,7 @@ use_line(const struct hub *hub, struct transfer *t, struct err *e)
 		line.ctx = hub->pace;
 	}
 	if (s->proxy_password_file[0] != '\0') {
-		if (load_proxy_password(s->proxy_password_file, &password, e) == -1)
+		if (load_named(s->proxy_password_file, "the proxy's password", &password, e) == -1)
 			goto out;
 		line.proxy_password = buf_text(&password);
 	}

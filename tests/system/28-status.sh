@@ -91,6 +91,12 @@ if strace -o /dev/null true 2>/dev/null; then
 else
 	skip "no strace here: a run that begins while somebody looks"
 fi
+# --- a file that was named and is gone ---
+kb sc config proxy-password-file "$T/nowhere" || bail "no setting"
+exits 8 "a password's file that is not there" kb sc check --lang en
+like "$err" "the proxy's password: .*$T/nowhere" "is what the error is about"
+kb sc config proxy-password-file --unset || bail "no way back"
+
 # --- before there is anything ---
 for verb in check status list verify pause 'config limit-rate 1M'; do
 	# shellcheck disable=SC2086
