@@ -279,3 +279,39 @@ state_pending_signatures(struct state *s, const char *channel,
 	*n = n_rows;
 	return 0;
 }
+
+int
+state_pending_channels(struct state *s, struct state_pending_channel **out, size_t *n,
+    struct err *e)
+{
+	struct state_query q = STATE_QUERY_INIT;
+	struct state_pending_channel *rows = NULL;
+	size_t n_rows = 0;
+	sqlite3 *db;
+	int got = -1;
+
+	if (state_db_reader_take(s, &db, e) == -1)
+		return -1;
+	if (state_query_open(&q, db,
+	        "SELECT channel FROM pending UNION SELECT channel FROM pending_signatures"
+	        " ORDER BY channel",
+	        e) == 0)
+		while ((got = state_query_step(&q, e)) == 1) {
+			rows = state_query_grow(rows, n_rows, sizeof(*rows), e);
+			if (rows == NULL || state_query_copy_text(&q, 0, rows[n_rows].id,
+			        sizeof(rows[n_rows].id), e) == -1) {
+				got = -1;
+				break;
+			}
+			n_rows++;
+		}
+	state_query_close(&q);
+	state_db_reader_give(s, db);
+	if (got == -1) {
+		free(rows);
+		return -1;
+	}
+	*out = rows;
+	*n = n_rows;
+	return 0;
+}

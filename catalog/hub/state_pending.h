@@ -60,6 +60,13 @@ int state_pending_get(struct state *s, const char *channel, struct state_pending
 int state_pending_signatures(struct state *s, const char *channel,
     struct state_pending_signature **out, size_t *n, struct err *e);
 
+struct state_pending_channel {
+	char id[LIMIT_ID_BYTES + 1];
+};
+/* Those where something waits or signatures were dropped, by id; free() the array. */
+int state_pending_channels(struct state *s, struct state_pending_channel **out, size_t *n,
+    struct err *e);
+
 /* It ends without a switch, its signatures are dropped; note->detail says why.  None is success. */
 int state_pending_drop(struct state *s, const char *channel, const struct audit_note *note,
     struct err *e);

@@ -14,30 +14,22 @@
 #include "catalog/trust/verify.h"
 #include "daemon/app/drafts.h"
 #include "daemon/app/switchover.h"
-#include "daemon/signer/current.h"
 
 /* ---- who signs ---- */
 
 static int
-load_targets(struct app *app, int metadata_fd, struct meta **out, struct err *e)
+load_current(struct app *app, int metadata_fd, struct current *out, struct err *e)
 {
-	struct current now = { NULL, NULL, NULL };
 	struct meta_claim *claim = NULL;
 	struct meta *root = NULL;
 	struct buf bytes = BUF_INIT;
 	int rc = -1;
 
-	if (store_load(app->store, "metadata/1.root.json", LIMIT_ROOT_BYTES, &bytes, e) == -1 ||
-	    meta_parse(buf_data(&bytes), buf_len(&bytes), &claim, e) == -1 ||
-	    verify_root_first(&claim, &root, e) == -1 ||
-	    current_follow_root(metadata_fd, &root, NULL, e) == -1 ||
-	    current_load(metadata_fd, root, &now, e) == -1)
-		goto out;
-	*out = now.targets;
-	now.targets = NULL;
-	rc = 0;
-out:
-	current_clear(&now);
+	if (store_load(app->store, "metadata/1.root.json", LIMIT_ROOT_BYTES, &bytes, e) == 0 &&
+	    meta_parse(buf_data(&bytes), buf_len(&bytes), &claim, e) == 0 &&
+	    verify_root_first(&claim, &root, e) == 0 &&
+	    current_follow_root(metadata_fd, &root, NULL, e) == 0)
+		rc = current_load(metadata_fd, root, out, e);
 	meta_claim_free(claim);
 	meta_free(root);
 	buf_clear(&bytes);
@@ -45,31 +37,45 @@ out:
 }
 
 int
-cosign_standing(struct app *app, const char *channel, struct cosign_standing *out, struct err *e)
+cosign_standing_load(struct app *app, struct cosign_standing *out, struct err *e)
 {
 	int fd = openat(app->dirfd, CONTEXT_REPOSITORY "/metadata",
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 
-	*out = (struct cosign_standing){ NULL, NULL };
+	*out = (struct cosign_standing){ .role = NULL };
 	if (fd == -1)
 		return err_errno(e, CONTEXT_REPOSITORY "/metadata");
-	rc = load_targets(app, fd, &out->targets, e);
+	rc = load_current(app, fd, &out->now, e);
 	(void)close(fd); /* only read */
-	if (rc == -1)
+	return rc;
+}
+
+int
+cosign_standing_find(struct cosign_standing *s, const char *channel, struct err *e)
+{
+	s->role = meta_find_role(s->now.targets, channel);
+	if (s->role != NULL)
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, "nobody's keys are signed for channel %s", channel);
+}
+
+int
+cosign_standing(struct app *app, const char *channel, struct cosign_standing *out, struct err *e)
+{
+	if (cosign_standing_load(app, out, e) == -1)
 		return -1;
-	out->role = meta_find_role(out->targets, channel);
-	if (out->role != NULL)
+	if (cosign_standing_find(out, channel, e) == 0)
 		return 0;
 	cosign_standing_clear(out);
-	return err_set(e, ERR_NOT_FOUND, "nobody's keys are signed for channel %s", channel);
+	return -1;
 }
 
 void
 cosign_standing_clear(struct cosign_standing *s)
 {
-	meta_free(s->targets);
-	*s = (struct cosign_standing){ NULL, NULL };
+	current_clear(&s->now);
+	s->role = NULL;
 }
 
 bool
@@ -97,21 +103,17 @@ drop(struct app *app, const struct state_pending *p, const char *actor, int64_t 
 	return state_pending_drop(app->state, p->channel, &note, e);
 }
 
-/* Why it cannot become the next version any more; NULL: it can.  -1 with *e. */
+/*
+ * Why it cannot become the next version after this one any more; NULL: it can.  -1 with *e.
+ */
 static int
-look(struct app *app, const struct state_pending *p, const char **why, struct err *e)
+judge(struct app *app, const struct state_pending *p, int64_t version, const char **why,
+    struct err *e)
 {
-	struct buf present = BUF_INIT;
 	struct state_draft d;
 	struct err mine = { 0 };
-	int64_t version;
-	int rc;
 
 	*why = NULL;
-	rc = switchover_current(app->switchover, p->channel, &present, &version, e);
-	buf_clear(&present);
-	if (rc == -1)
-		return -1;
 	if (p->version <= version) /* after a restore it may be far above */
 		*why = "the channel has another version meanwhile";
 	if (p->draft[0] == '\0')
@@ -125,26 +127,131 @@ look(struct app *app, const struct state_pending *p, const char **why, struct er
 	return 0;
 }
 
+static int
+nothing_waits(const char *channel, struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND, "nothing waits for signatures in %s", channel);
+}
+
 int
-cosign_get(struct app *app, const char *channel, int64_t now, struct state_pending *out,
-    struct err *e)
+cosign_look(struct app *app, const struct cosign_standing *s, const char *channel,
+    struct state_pending *out, struct err *e)
 {
 	struct state_pending p;
 	const char *why;
 
 	if (state_pending_get(app->state, channel, &p, e) == -1)
 		return -1;
-	if (look(app, &p, &why, e) == -1)
+	if (judge(app, &p, current_version(&s->now, channel), &why, e) == 0) {
+		if (why == NULL) {
+			*out = p;
+			return 0;
+		}
+		(void)nothing_waits(channel, e);
+	}
+	state_pending_clear(&p);
+	return -1;
+}
+
+int
+cosign_get(struct app *app, const char *channel, int64_t now, struct state_pending *out,
+    struct err *e)
+{
+	struct buf present = BUF_INIT;
+	struct state_pending p;
+	const char *why;
+	int64_t version;
+	int rc;
+
+	if (state_pending_get(app->state, channel, &p, e) == -1)
+		return -1;
+	rc = switchover_current(app->switchover, channel, &present, &version, e);
+	buf_clear(&present);
+	if (rc == -1 || judge(app, &p, version, &why, e) == -1)
 		goto fail;
 	if (why == NULL) {
 		*out = p;
 		return 0;
 	}
 	if (drop(app, &p, "hub", now, why, e) == 0)
-		(void)err_set(e, ERR_NOT_FOUND, "nothing waits for signatures in %s", channel);
+		(void)nothing_waits(channel, e);
 fail:
 	state_pending_clear(&p);
 	return -1;
+}
+
+/* Found without a turn: 1, something waits in the channel and may not; 0; -1. */
+static int
+is_stale(struct app *app, const struct cosign_standing *s, const char *channel, struct err *e)
+{
+	struct state_pending p = { .role = NULL };
+	const char *why = NULL;
+	struct err mine = { 0 };
+	int rc;
+
+	if (state_pending_get(app->state, channel, &p, &mine) == -1)
+		return mine.class == ERR_NOT_FOUND ? 0 : err_set(e, mine.class, "%s", mine.text);
+	rc = judge(app, &p, current_version(&s->now, channel), &why, e);
+	state_pending_clear(&p);
+	return rc == -1 ? -1 : why != NULL;
+}
+
+/* Judged once more within the turn: what was sent meanwhile stays. */
+static int
+drop_stale(struct app *app, const char *channel, int64_t now, struct err *e)
+{
+	struct state_pending p = { .role = NULL };
+	struct err mine = { 0 };
+	int rc;
+
+	if (switchover_begin(app->switchover, e) == -1)
+		return -1;
+	rc = cosign_get(app, channel, now, &p, &mine);
+	switchover_end(app->switchover);
+	state_pending_clear(&p);
+	return rc == 0 || mine.class == ERR_NOT_FOUND ? 0
+	                                              : err_set(e, mine.class, "%s", mine.text);
+}
+
+static int
+sweep_one(struct app *app, const struct cosign_standing *s, const char *channel, int64_t now,
+    struct err *e)
+{
+	int stale = is_stale(app, s, channel, e);
+
+	return stale == 1 ? drop_stale(app, channel, now, e) : stale;
+}
+
+int
+cosign_sweep(struct app *app, int64_t now, struct err *e)
+{
+	struct state_pending_channel *list = NULL;
+	struct cosign_standing s;
+	size_t n = 0;
+	int rc = 0;
+
+	if (state_pending_channels(app->state, &list, &n, e) == -1)
+		return -1;
+	if (n > 0) {
+		rc = cosign_standing_load(app, &s, e);
+		for (size_t i = 0; rc == 0 && i < n; i++)
+			rc = sweep_one(app, &s, list[i].id, now, e);
+		cosign_standing_clear(&s);
+	}
+	free(list);
+	return rc;
+}
+
+int
+cosign_sweep_channel(struct app *app, const char *channel, int64_t now, struct err *e)
+{
+	struct cosign_standing s;
+	int rc = cosign_standing_load(app, &s, e);
+
+	if (rc == 0)
+		rc = sweep_one(app, &s, channel, now, e);
+	cosign_standing_clear(&s);
+	return rc;
 }
 
 /* ---- collecting ---- */
@@ -161,7 +268,7 @@ find_signed(const struct cosign_standing *s, const struct meta_claim *claim,
 {
 	out->n = 0;
 	for (size_t i = 0; i < s->role->n_keyids && out->n < LIMIT_SIGNATURES; i++) {
-		int has = verify_has_signed(s->targets, s->role->keyids[i], claim, e);
+		int has = verify_has_signed(s->now.targets, s->role->keyids[i], claim, e);
 
 		if (has == -1)
 			return -1;
@@ -169,7 +276,7 @@ find_signed(const struct cosign_standing *s, const struct meta_claim *claim,
 			out->keyids[out->n++] = s->role->keyids[i];
 	}
 	if (out->n == 0)
-		return verify_threshold(s->targets, s->role->name, claim, e); /* in its words */
+		return verify_threshold(s->now.targets, s->role->name, claim, e); /* in its words */
 	return 0;
 }
 
@@ -182,7 +289,7 @@ count(const struct cosign_standing *s, const struct buf *file, int64_t *n, struc
 
 	if (meta_parse(buf_data(file), buf_len(file), &claim, e) == -1)
 		return -1;
-	found = verify_count(s->targets, s->role->name, claim, e);
+	found = verify_count(s->now.targets, s->role->name, claim, e);
 	meta_claim_free(claim);
 	*n = found;
 	return found == -1 ? -1 : 0;
@@ -288,7 +395,7 @@ cosign_collect(struct app *app, const struct cosign_change *c, struct buf *file,
 		return -1;
 	if (meta_parse(c->bytes, c->len, &claim, e) == -1 || find_signed(&s, claim, &by, e) == -1)
 		goto out;
-	n = verify_count(s.targets, c->channel, claim, e);
+	n = verify_count(s.now.targets, c->channel, claim, e);
 	if (n == -1)
 		goto out;
 	/* Complete as it was sent: then its bytes stay, with signatures that count some day. */

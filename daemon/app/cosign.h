@@ -3,8 +3,9 @@
  * Four eyes: the next version of a channel's role waits here until as many keys of the
  * channel have signed it as its threshold says.  Signatures count when they are brought
  * and verify; whose they are follows from the repository's own targets.  What
- * waits ends, and its signatures are dropped, as soon as it cannot become the next version
- * any more.  Called within one's turn (switchover.h), but for cosign_standing().
+ * waits ends when it cannot become the next version any more: from then on nobody is
+ * shown it, and its signatures are dropped by whoever next does something in the channel,
+ * or by upkeep.  Looking changes nothing.
  */
 #ifndef KEBAO_DAEMON_APP_COSIGN_H
 #define KEBAO_DAEMON_APP_COSIGN_H
@@ -19,16 +20,41 @@
 #include "catalog/hub/state_pending.h"
 #include "catalog/trust/meta.h"
 #include "daemon/app/context.h"
+#include "daemon/signer/current.h"
 
-/* Who signs a channel; from targets, verified from the first root on. */
+/*
+ * Who signs, and what is in force: verified from the first root on.  Read without a turn: the
+ * files of a version never change, and the timestamp leads to those of one moment.
+ */
 struct cosign_standing {
-	struct meta *targets;         /* owned */
-	const struct meta_role *role; /* of the channel, lent by targets */
+	struct current now;           /* owned */
+	const struct meta_role *role; /* of a channel, lent by now.targets; NULL: of none yet */
 };
-/* ERR_NOT_FOUND where targets does not delegate to the channel. */
+int cosign_standing_load(struct app *app, struct cosign_standing *out, struct err *e)
+    __attribute__((warn_unused_result));
+/* Set role; ERR_NOT_FOUND where targets does not delegate to the channel. */
+int cosign_standing_find(struct cosign_standing *s, const char *channel, struct err *e)
+    __attribute__((warn_unused_result));
+/* Both. */
 int cosign_standing(struct app *app, const char *channel, struct cosign_standing *out,
     struct err *e) __attribute__((warn_unused_result));
 void cosign_standing_clear(struct cosign_standing *s);
+
+/*
+ * Without a turn, and nothing is written: what waits in the channel and may still become
+ * its next version; ERR_NOT_FOUND.
+ */
+int cosign_look(struct app *app, const struct cosign_standing *s, const char *channel,
+    struct state_pending *out, struct err *e) __attribute__((warn_unused_result));
+
+/*
+ * Takes turns: drop what waits in any channel, or in this one, and cannot become its
+ * next version any more.  Upkeep does that, and who has ended a draft.
+ */
+int cosign_sweep(struct app *app, int64_t now, struct err *e);
+int cosign_sweep_channel(struct app *app, const char *channel, int64_t now, struct err *e);
+
+/* ---- within one's turn (switchover.h) ---- */
 
 /* What is to become the channel's next version; judged already but for its signatures. */
 struct cosign_change {
@@ -50,7 +76,7 @@ struct cosign_change {
 int cosign_collect(struct app *app, const struct cosign_change *c, struct buf *file,
     bool *is_complete, size_t *n_dropped, struct err *e) __attribute__((warn_unused_result));
 
-/* What waits in the channel and may still become its next version; ERR_NOT_FOUND. */
+/* As cosign_look(); what may not is dropped, with an audit entry. */
 int cosign_get(struct app *app, const char *channel, int64_t now, struct state_pending *out,
     struct err *e) __attribute__((warn_unused_result));
 

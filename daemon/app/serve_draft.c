@@ -19,6 +19,7 @@
 #include "daemon/app/serve.h"
 #include "daemon/app/switchover.h"
 #include "daemon/http/reply.h"
+#include "daemon/log.h"
 
 int
 serve_draft_missing(struct exchange *x, struct err *e)
@@ -183,12 +184,16 @@ serve_draft_drop(struct exchange *x, struct err *e)
 	char actor[CONTEXT_ACTOR_SIZE];
 	struct drafts_progress p;
 	struct state_draft d;
+	struct err kept = { 0 };
 
 	if (get_draft(x, &d, &p, e) == -1)
 		return -1;
 	(void)context_note(x, actor, "", "", ""); /* for the actor */
 	if (drafts_drop(context_app(x)->drafts, d.id, actor, x->now, e) == -1)
 		return -1;
+	/* Its signatures with it; else upkeep tries again. */
+	if (cosign_sweep_channel(context_app(x), d.release.channel, x->now, &kept) == -1)
+		log_failure(LOG_LEVEL_WARN, "signatures-sweep", &kept);
 	return reply_empty(x, 204, e);
 }
 

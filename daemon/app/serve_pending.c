@@ -33,44 +33,73 @@ put_signatures(struct json_at at, const char *key, const struct state_pending_si
 	}
 }
 
-int
-serve_pending_put(struct exchange *x, const char *channel, struct json_at top, struct err *e)
+/*
+ * Who signs the channel, and who has: s is standing in it.  Signatures of what cannot become
+ * the next version (is_waiting false) are told when they are dropped.
+ */
+static int
+put_collected(struct exchange *x, const struct cosign_standing *s, bool is_waiting,
+    struct json_at top, struct err *e)
 {
-	struct app *app = context_app(x);
+	const char *channel = s->role->name;
 	struct state_pending_signature *list = NULL;
-	struct cosign_standing s;
 	struct json_at ids;
 	size_t n = 0;
 
-	if (cosign_standing(app, channel, &s, e) == -1)
+	if (state_pending_signatures(context_app(x)->state, channel, &list, &n, e) == -1)
 		return -1;
-	if (state_pending_signatures(app->state, channel, &list, &n, e) == -1) {
-		cosign_standing_clear(&s);
-		return -1;
-	}
 	json_put_text(top, "channel", channel);
-	json_put_int(top, "threshold", s.role->threshold);
+	json_put_int(top, "threshold", s->role->threshold);
 	ids = json_put_array(top, "keyids");
-	for (size_t i = 0; i < s.role->n_keyids; i++)
-		json_add_text(ids, s.role->keyids[i]);
-	put_signatures(top, "signatures", list, n, false);
+	for (size_t i = 0; i < s->role->n_keyids; i++)
+		json_add_text(ids, s->role->keyids[i]);
+	put_signatures(top, "signatures", list, is_waiting ? n : 0, false);
 	put_signatures(top, "dropped_signatures", list, n, true);
 	free(list);
-	cosign_standing_clear(&s);
 	return 0;
+}
+
+int
+serve_pending_put(struct exchange *x, const char *channel, struct json_at top, struct err *e)
+{
+	struct cosign_standing s;
+	int rc;
+
+	if (cosign_standing(context_app(x), channel, &s, e) == -1)
+		return -1;
+	rc = put_collected(x, &s, true, top, e);
+	cosign_standing_clear(&s);
+	return rc;
+}
+
+static void
+put_draft(struct exchange *x, const char *id, struct json_at top)
+{
+	struct state_draft d;
+	struct json_at record;
+
+	if (state_drafts_get(context_app(x)->state, id, &d, NULL) == -1)
+		return; /* it has ended since */
+	json_put_text(top, "draft", d.id);
+	json_put_text(top, "course", d.release.course);
+	json_put_int(top, "release", d.release.number);
+	record = json_put_object(top, "record");
+	json_put_digest(record, "sha256", &d.release.record);
+	json_put_int(record, "length", d.release.record_len);
 }
 
 /* One channel: what waits, and what was dropped.  1: there is something to tell. */
 static int
-put_channel(struct exchange *x, const char *channel, struct json_at top, bool with_role,
-    struct err *e)
+put_channel(struct exchange *x, struct cosign_standing *s, const char *channel,
+    struct json_at top, bool with_role, struct err *e)
 {
 	struct state_pending p = { .role = NULL };
-	struct state_draft d;
-	struct json_at record;
 	struct err mine = { 0 };
-	int rc = cosign_get(context_app(x), channel, x->now, &p, &mine);
+	int rc;
 
+	if (cosign_standing_find(s, channel, NULL) == -1)
+		return 0; /* a channel nobody signs yet */
+	rc = cosign_look(context_app(x), s, channel, &p, &mine);
 	if (rc == -1 && mine.class != ERR_NOT_FOUND)
 		return err_set(e, mine.class, "%s", mine.text);
 	if (rc == 0) {
@@ -80,66 +109,63 @@ put_channel(struct exchange *x, const char *channel, struct json_at top, bool wi
 		json_put_utc(top, "at", p.at);
 		if (with_role)
 			json_put_text(top, "role", p.role);
-	}
-	if (rc == 0 && p.draft[0] != '\0' &&
-	    state_drafts_get(context_app(x)->state, p.draft, &d, e) == 0) {
-		json_put_text(top, "draft", d.id);
-		json_put_text(top, "course", d.release.course);
-		json_put_int(top, "release", d.release.number);
-		record = json_put_object(top, "record");
-		json_put_digest(record, "sha256", &d.release.record);
-		json_put_int(record, "length", d.release.record_len);
+		if (p.draft[0] != '\0')
+			put_draft(x, p.draft, top);
 	}
 	state_pending_clear(&p);
-	if (serve_pending_put(x, channel, top, &mine) == -1) {
-		if (mine.class != ERR_NOT_FOUND)
-			return err_set(e, mine.class, "%s", mine.text);
-		return 0; /* a channel nobody signs yet */
-	}
+	if (put_collected(x, s, rc == 0, top, e) == -1)
+		return -1;
 	return rc == 0 || json_count(json_member(top, "dropped_signatures")) > 0;
 }
 
-static int
-list_all(struct exchange *x, struct json_at list, struct err *e)
+static bool
+may_look(struct access_client *c, const char *channel)
 {
-	struct access_client *c = context_client(x);
 	const struct registry *reg = access_client_registry(c);
-	const struct regset *docs = registry_docs(reg);
 
-	for (size_t i = 0; i < docs->n_docs; i++) {
-		const struct regdoc *doc = docs->docs[i];
+	if (access_is_auditor(c))
+		return regset_find(registry_docs(reg), REGDOC_CHANNEL, channel) != NULL;
+	return registry_may_publish(reg, &c->who, channel, c->day);
+}
+
+static int
+put_list(struct exchange *x, struct cosign_standing *s, struct json_at out, struct err *e)
+{
+	struct state_pending_channel *list = NULL;
+	size_t n = 0;
+	int rc = 0;
+
+	if (state_pending_channels(context_app(x)->state, &list, &n, e) == -1)
+		return -1;
+	for (size_t i = 0; rc != -1 && i < n; i++) {
 		struct json *one;
-		int told;
 
-		if (doc->kind != REGDOC_CHANNEL || (!access_is_auditor(c) &&
-		        !registry_may_publish(reg, &c->who, doc->id, c->day)))
+		if (!may_look(context_client(x), list[i].id))
 			continue;
 		one = json_new();
-		told = put_channel(x, doc->id, json_top(one), false, e);
-		if (told == 1)
-			(void)json_add_copy(list, json_top(one));
+		rc = put_channel(x, s, list[i].id, json_top(one), false, e);
+		if (rc == 1)
+			(void)json_add_copy(out, json_top(one));
 		json_free(one);
-		if (told == -1)
-			return -1;
 	}
-	return 0;
+	free(list);
+	return rc == -1 ? -1 : 0;
 }
 
 int
 serve_pending_list(struct exchange *x, struct err *e)
 {
-	struct switchover *sw = context_app(x)->switchover;
 	struct access_client *c = context_client(x);
+	struct cosign_standing s;
 	struct json *doc;
 	int rc;
 
-	if ((access_is_auditor(c) ? access_audit(c, e) : access_staff(c, e)) == -1)
+	if ((access_is_auditor(c) ? access_audit(c, e) : access_staff(c, e)) == -1 ||
+	    cosign_standing_load(context_app(x), &s, e) == -1)
 		return -1;
-	if (switchover_begin(sw, e) == -1)
-		return respond_space(x, e);
 	doc = json_new();
-	rc = list_all(x, json_put_array(json_top(doc), "pending"), e);
-	switchover_end(sw);
+	rc = put_list(x, &s, json_put_array(json_top(doc), "pending"), e);
+	cosign_standing_clear(&s);
 	if (rc == -1) {
 		json_free(doc);
 		return -1;
@@ -150,18 +176,17 @@ serve_pending_list(struct exchange *x, struct err *e)
 int
 serve_pending(struct exchange *x, struct err *e)
 {
-	struct switchover *sw = context_app(x)->switchover;
 	const char *channel = exchange_param(x, "channel");
+	struct cosign_standing s;
 	struct json *doc;
 	int told;
 
-	if (access_publish(context_client(x), channel, e) == -1)
+	if (access_publish(context_client(x), channel, e) == -1 ||
+	    cosign_standing_load(context_app(x), &s, e) == -1)
 		return -1;
-	if (switchover_begin(sw, e) == -1)
-		return respond_space(x, e);
 	doc = json_new();
-	told = put_channel(x, channel, json_top(doc), true, e);
-	switchover_end(sw);
+	told = put_channel(x, &s, channel, json_top(doc), true, e);
+	cosign_standing_clear(&s);
 	if (told == -1) {
 		json_free(doc);
 		return -1;

@@ -14,6 +14,7 @@
 #include "catalog/hub/state_drafts.h"
 #include "catalog/hub/state_purge.h"
 #include "daemon/app/context.h"
+#include "daemon/app/cosign.h"
 #include "daemon/app/expiries.h"
 #include "daemon/app/patcher.h"
 #include "daemon/app/purge.h"
@@ -187,6 +188,8 @@ one_round(struct app *app, unsigned number)
 		log_failure(LOG_LEVEL_ERROR, "timestamp", &e);
 	if (number % SLOW_ROUNDS == 0)
 		slow_round(app, now);
+	if (cosign_sweep(app, now, &e) == -1)
+		log_failure(LOG_LEVEL_ERROR, "signatures-sweep", &e);
 	if (number % DAILY_ROUNDS == 0)
 		daily_round(app, now);
 }

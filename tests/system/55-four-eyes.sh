@@ -205,6 +205,36 @@ run kb li recall beijing.two/marks --undo --key "$T/li.pem" "${P[@]}"
 answer yes kb wang sign beijing.two --key "$T/wang.pem" "${P[@]}"
 is "$status $(status_as pair "$URL/bundles/beijing.two/marks/2.tar.zst")" '0 200' "and that undone by two"
 
+# --- a look changes nothing ----------------------------------------------------------------
+db() { sqlite3 -cmd ".timeout $((DEADLINE_SECONDS * 1000))" "$HUB/state.db" "$1"; }
+kept() { db 'SELECT * FROM pending; SELECT * FROM pending_signatures; SELECT count(*) FROM audit'; }
+refuse() { db "UPDATE drafts SET state = 'refused' WHERE channel = 'beijing.two' AND state = 'verified'"; }
+is_dropped() { [ "$(db 'SELECT count(*) FROM pending')" = 0 ]; }
+echo looked >"$T/marks/looked.txt"
+run publish li beijing.two "$T/marks"
+is "$status" 0 "a draft waits"
+hub_stop
+refuse
+hub_start || bail "no hub"
+wait_for "the signatures to be dropped" is_dropped
+ok $? "nobody does anything with a draft that ended: upkeep drops what was signed for it"
+like "$(db 'SELECT * FROM audit ORDER BY rowid DESC LIMIT 1')" 'signatures-dropped.*beijing.two/marks/3' \
+	"with an entry in the audit log"
+run publish li beijing.two "$T/marks"
+is "$status $(db 'SELECT count(*) FROM pending')" '0 1' "she publishes once more, and it waits"
+refuse # upkeep looks once a minute, and has just looked
+before=$(kept)
+is "$(as auditor "$URL/api/v1/pending" | jq -c '[.pending[] | .kind, .signatures]')" '[null,[]]' \
+	"it has ended: an auditor is shown no signature for it"
+is "$(as colleague "$URL/api/v1/pending" | jq -c '[.pending[] | .kind, .signatures]')" '[null,[]]' "nor is a publisher"
+is "$(as colleague "$URL/api/v1/pending/beijing.two" | jq -c '[.kind, .role, .signatures]')" '[null,null,[]]' \
+	"nor who asks for the channel"
+is "$(kept)" "$before" "and whoever has looked has changed nothing, nor left a trace in the audit log"
+draft_id=$(db "SELECT id FROM drafts WHERE channel = 'beijing.two' AND state = 'refused'")
+is "$(status_as colleague -X DELETE "$URL/api/v1/drafts/$draft_id")" 204 "a publisher ends the draft"
+is "$(db 'SELECT count(*) FROM pending') $(db 'SELECT action FROM audit ORDER BY rowid DESC LIMIT 1')" \
+	'0 signatures-dropped' "and what was signed for it is dropped with it"
+
 # --- the channel goes on underneath --------------------------------------------------------
 echo fourth >"$T/marks/fourth.txt"
 run publish li beijing.two "$T/marks"
@@ -243,6 +273,18 @@ run kb wang sign beijing.two --key "$T/wang.pem" --against "$T/marks" "${P[@]}"
 is "$status" 0 "with the other"
 run kb sc check
 is "$status" 10 "and it is news"
+
+# --- many channels -------------------------------------------------------------------------
+hub_stop
+N=2000
+db "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $N)
+	INSERT INTO registry SELECT kind, 'beijing.n' || i, replace(document, 'beijing.two', 'beijing.n' || i)
+	FROM registry, n WHERE kind = 'channels' AND id = 'beijing.two';
+	INSERT INTO pending_signatures SELECT id, zeroblob(32), 'k', id, 'nobody', 0, 1 FROM registry WHERE kind = 'channels'"
+hub_start || bail "no hub"
+is "$(as auditor "$URL/api/v1/pending" | jq -c '[.pending[].channel] | sort')" '["beijing.ip","beijing.two"]' \
+	"of $N channels those are shown that somebody's keys are signed for"
+diag "a look with $N channels: $(as auditor -o /dev/null -w '%{time_starttransfer}' "$URL/api/v1/pending") s"
 hub_stop
 is $? 0 "the hub ends well"
 done_testing
