@@ -459,9 +459,15 @@ judge_answer(const struct attempt *a, struct err *e)
 {
 	int status = a->reply->status;
 
-	if (status < 200 || status >= 300)
-		return problem_judge(
+	if (status < 200 || status >= 300) {
+		(void)problem_judge(
 		    status, buf_data(&a->problem), buf_len(&a->problem), a->r->path, e);
+		if (buf_len(&a->t->cert) > 0 &&
+		    (e->class == ERR_NOT_FOUND || e->class == ERR_DENIED) &&
+		    transfer_check_standing(a->t, e) == -1)
+			return -1; /* with the true reason */
+		return -1;
+	}
 	if (a->r->has_range && a->reply->body_bytes != a->r->range_len)
 		return err_set(e, ERR_NETWORK, "%s: %" PRIu64 " of %" PRIu64 " bytes came",
 		    a->r->path, a->reply->body_bytes, a->r->range_len);

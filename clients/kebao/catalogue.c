@@ -281,40 +281,14 @@ take_roles(struct catalogue *c, int64_t now, struct err *e)
 /* --- from the hub --- */
 
 static int
-check_standing(const struct catalogue *c, struct err *e)
-{
-	const char *why = NULL;
-
-	switch (transfer_standing(hub_transfer(c->hub))) {
-	case TRANSFER_UNSAID:
-	case TRANSFER_MEMBER:
-		return 0;
-	case TRANSFER_NONE:
-		why = "was not taken notice of";
-		break;
-	case TRANSFER_REVOKED:
-		why = "is revoked";
-		break;
-	case TRANSFER_EXPIRED:
-		why = "has expired";
-		break;
-	case TRANSFER_UNKNOWN:
-		why = "is not known there";
-		break;
-	}
-	return err_set(e, ERR_DENIED,
-	    "%s says that our certificate %s: enrol again with a new code; the library stays",
-	    hub_config(c->hub)->hub, why);
-}
-
-static int
 refresh(struct catalogue *c, int64_t now, struct err *e)
 {
 	struct trust_source source = source_of(hub_transfer(c->hub));
 	struct home_state state;
 
 	home_load_state(c->home, &state);
-	if (trust_refresh(c->trust, &source, now, e) == -1 || check_standing(c, e) == -1 ||
+	if (trust_refresh(c->trust, &source, now, e) == -1 ||
+	    transfer_check_standing(hub_transfer(c->hub), e) == -1 ||
 	    ask_channels(c, &state, e) == -1)
 		return -1;
 	state.contact_at = now;

@@ -3,6 +3,7 @@
 
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/enrol.h"
+#include "clients/kebao/report.h"
 #include "clients/kebao/text.h"
 
 static enum status
@@ -15,11 +16,13 @@ run(const struct cli *cli, const struct enrol_request *request)
 	enum status status = STATUS_OK;
 
 	if (home_open(cli->home, HOME_CREATE, &home, &e) == -1 || home_lock(home, &e) == -1 ||
-	    enrol(home, request, &result, &e) == -1)
+	    enrol(home, request, &result, &e) == -1) {
 		status = cli_fail(cli, &e);
-	else
+	} else {
+		report_forget(home);
 		CLI_SAY(cli, MSG_ENROLLED, result.config.hub, result.config.org, result.config.role,
 		    text_time(&until, result.facts.valid_until), home_path(home));
+	}
 	home_close(home);
 	return status;
 }

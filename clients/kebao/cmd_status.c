@@ -7,6 +7,7 @@
 #include "catalog/json/canon.h"
 #include "catalog/json/json.h"
 #include "clients/kebao/cmd.h"
+#include "clients/kebao/library.h"
 #include "clients/kebao/pace.h"
 #include "clients/kebao/report.h"
 #include "clients/kebao/session.h"
@@ -17,6 +18,7 @@ struct view {
 	const struct cli *cli;
 	bool is_running;
 	bool has_run;             /* run.json is there */
+	bool has_courses;
 	struct report_state run;
 	enum pace_state pace;
 	int64_t until;            /* of pace */
@@ -66,12 +68,44 @@ say_next(const struct view *v)
 	}
 }
 
+static enum message
+next_of(const struct report_state *r)
+{
+	if (r->must_enrol)
+		return MSG_STATUS_NEXT_ENROLL;
+	if (r->status == STATUS_DENIED || r->status == STATUS_BAD_INPUT)
+		return MSG_STATUS_NEXT_MEND;
+	return MSG_STATUS_NEXT_FETCH;
+}
+
+/* The last run ended without all that was wanted: why, and what comes next. */
+static void
+say_failed(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	const char *advice = messages_text(v->cli->lang, next_of(r));
+	struct buf b = BUF_INIT;
+	const char *why = cli_reason(v->cli, r->why, &b);
+	struct text at, status;
+
+	(void)text_time(&at, r->updated_at);
+	(void)text_number(&status, (uint64_t)r->status);
+	if (r->status == STATUS_NOT_FOUND && r->why[0] != '\0')
+		CLI_SAY(v->cli, MSG_STATUS_NOT_FOUND, at.s, why);
+	else if (r->status == STATUS_WITHHELD && r->why[0] != '\0')
+		CLI_SAY(v->cli, MSG_STATUS_WITHHELD, at.s, why);
+	else if (r->why[0] == '\0')
+		CLI_SAY(v->cli, MSG_STATUS_FAILED_WITH, at.s, status.s, advice);
+	else
+		CLI_SAY(v->cli, MSG_STATUS_FAILED, at.s, why, advice);
+	buf_clear(&b);
+}
+
 static void
 say_idle(const struct view *v)
 {
 	const struct report_state *r = &v->run;
-	struct text contact, at, percent, status;
-	struct buf why = BUF_INIT;
+	struct text contact, at, percent;
 	unsigned share = r->total_bytes > 0
 	    ? (unsigned)(100.0 * (double)r->done_bytes / (double)r->total_bytes)
 	    : 0;
@@ -79,7 +113,7 @@ say_idle(const struct view *v)
 	if (v->pace != PACE_GO) {
 		say_next(v);
 	} else if (!v->has_run) {
-		CLI_SAY(v->cli, MSG_STATUS_NEVER);
+		CLI_SAY(v->cli, v->has_courses ? MSG_STATUS_NO_NEWS : MSG_STATUS_NEVER);
 	} else if (r->phase != REPORT_ENDED && r->name.release > 0) {
 		CLI_SAY(v->cli, MSG_STATUS_BROKEN, text_time(&at, r->updated_at), r->name.channel,
 		    r->name.course, text_number(&percent, share));
@@ -88,30 +122,51 @@ say_idle(const struct view *v)
 	} else if (r->status == STATUS_OK) {
 		CLI_SAY(v->cli, MSG_STATUS_IDLE, text_time(&at, r->updated_at),
 		    v->contact_at > 0 ? text_time(&contact, v->contact_at) : "-");
-	} else if (r->why[0] == '\0') {
-		CLI_SAY(v->cli, MSG_STATUS_FAILED_WITH, text_time(&at, r->updated_at),
-		    text_number(&status, (uint64_t)r->status));
 	} else {
-		CLI_SAY(v->cli, MSG_STATUS_FAILED, text_time(&at, r->updated_at),
-		    cli_reason(v->cli, r->why, &why));
+		say_failed(v);
 	}
-	buf_clear(&why);
 }
 
+/* For a time, or (until is 0) for a word; how many courses wait is not known before a look. */
 static void
-say_waiting(const struct view *v)
+say_waiting(const struct view *v, const char *reason, int64_t until)
 {
 	const struct report_state *r = &v->run;
+	uint32_t n = r->n_courses > r->n_courses_done ? r->n_courses - r->n_courses_done : 0;
 	struct buf b = BUF_INIT;
-	const char *why = cli_reason(v->cli, r->why, &b);
+	const char *why = cli_reason(v->cli, reason, &b);
 	struct text at, rest;
 
-	(void)text_number(&rest,
-	    r->n_courses > r->n_courses_done ? r->n_courses - r->n_courses_done : 0);
-	if (r->until > 0)
-		CLI_SAY(v->cli, MSG_STATUS_WAITING, why, text_time(&at, r->until), rest.s);
-	else
+	(void)text_number(&rest, n);
+	(void)text_time(&at, until);
+	if (until > 0 && n > 0)
+		CLI_SAY(v->cli, MSG_STATUS_WAITING, why, at.s, rest.s);
+	else if (until > 0)
+		CLI_SAY(v->cli, MSG_STATUS_WAITING_ALONE, why, at.s);
+	else if (n > 0)
 		CLI_SAY(v->cli, MSG_STATUS_WAITING_WORD, why, rest.s);
+	else
+		CLI_SAY(v->cli, MSG_STATUS_WAITING_WORD_ALONE, why);
+	buf_clear(&b);
+}
+
+/* The hub is out of reach: since when, why, and when it is asked again. */
+static void
+say_trouble(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	bool is_busy = r->status == STATUS_BUSY;
+	struct buf b = BUF_INIT;
+	const char *why = cli_reason(v->cli, r->why, &b);
+	struct text since, at;
+
+	(void)text_time(&since, r->since);
+	if (r->until > (int64_t)time(NULL))
+		CLI_SAY(v->cli, is_busy ? MSG_STATUS_BUSY_HUB : MSG_STATUS_NO_HUB, since.s, why,
+		    text_time(&at, r->until));
+	else
+		CLI_SAY(v->cli, is_busy ? MSG_STATUS_BUSY_HUB_NOW : MSG_STATUS_NO_HUB_NOW, since.s,
+		    why);
 	buf_clear(&b);
 }
 
@@ -128,6 +183,14 @@ say(const struct view *v)
 		CLI_SAY(v->cli, MSG_STATUS_BUSY);
 		return;
 	}
+	if (r->phase != REPORT_ENDED && v->pace == PACE_PAUSED) {
+		say_waiting(v, PACE_PAUSED_TEXT, 0);
+		return;
+	}
+	if (r->phase != REPORT_ENDED && r->since > 0) {
+		say_trouble(v);
+		return;
+	}
 	switch (r->phase) {
 	case REPORT_LOOKING:
 		CLI_SAY(v->cli, MSG_STATUS_LOOKING);
@@ -136,7 +199,7 @@ say(const struct view *v)
 		say_fetching(v);
 		return;
 	case REPORT_WAITING:
-		say_waiting(v);
+		say_waiting(v, r->why, r->until);
 		return;
 	case REPORT_ENDED: /* another verb has the lock */
 		CLI_SAY(v->cli, MSG_STATUS_BUSY);
@@ -178,8 +241,10 @@ say_json(const struct view *v, struct err *e)
 		json_put_int(top, "bytes_per_second", (int64_t)r->bytes_per_second);
 		json_put_int(top, "courses_done", r->n_courses_done);
 		json_put_int(top, "courses", r->n_courses);
+		json_put_int(top, "since", r->since);
 		json_put_int(top, "until", r->until);
 		json_put_int(top, "status", r->status);
+		json_put_bool(top, "must_enrol", r->must_enrol);
 		json_put_text(top, "why", r->why);
 	}
 	rc = canon_write(top, &bytes, e);
@@ -193,6 +258,7 @@ say_json(const struct view *v, struct err *e)
 static int
 look(const struct session *s, struct view *v, struct err *e)
 {
+	struct library library = { NULL, 0 };
 	struct settings settings;
 	struct home_state state;
 	struct pace *pace;
@@ -201,6 +267,10 @@ look(const struct session *s, struct view *v, struct err *e)
 	v->has_run = report_load(s->home, &v->run) == 0;
 	home_load_state(s->home, &state);
 	v->contact_at = state.contact_at;
+	if (library_load(s->home, &library, e) == -1)
+		return -1;
+	v->has_courses = library.n_held > 0;
+	library_clear(&library);
 	if (settings_load(s->home, &settings, e) == -1 ||
 	    pace_new(s->home, &settings, &pace, e) == -1)
 		return -1;

@@ -41,9 +41,10 @@ is_wanted(const void *ctx, const struct library_name *name)
 
 /* A word that means no course must not pass in silence. */
 static enum status
-check_words(const struct fetch *f)
+check_words(struct fetch *f)
 {
 	enum status status = STATUS_OK;
+	char quoted[200];
 
 	for (size_t i = 0; i < f->wanted->n; i++) {
 		bool is_known = false;
@@ -54,6 +55,9 @@ check_words(const struct fetch *f)
 		if (!is_known) {
 			CLI_WARN(f->s->cli, MSG_NO_COURSE, f->wanted->words[i]);
 			status = STATUS_NOT_FOUND;
+			(void)err_set(&f->told, ERR_NOT_FOUND, "no such course: \"%s\"",
+			    err_quote(quoted, sizeof(quoted), f->wanted->words[i],
+			        strlen(f->wanted->words[i])));
 		}
 	}
 	return status;
@@ -140,7 +144,7 @@ static bool
 ends_all(enum status status)
 {
 	return status == STATUS_INTERRUPTED || status == STATUS_SPACE || status == STATUS_NETWORK ||
-	    status == STATUS_NOT_NOW || status == STATUS_ERROR;
+	    status == STATUS_NOT_NOW || status == STATUS_DENIED || status == STATUS_ERROR;
 }
 
 /* Time, or a word, may mend it. */
@@ -157,8 +161,10 @@ fail(struct fetch *f, const struct err *e)
 	enum status status = status_of(e);
 
 	f->why = (struct err){ 0 };
-	if (!ends_all(status) && !may_pass(status))
+	if (!ends_all(status) && !may_pass(status)) {
+		f->told = *e;
 		return session_fail(f->s, e);
+	}
 	f->why = *e;
 	return status;
 }
@@ -416,24 +422,29 @@ fetch_round(struct fetch *f)
 	enum status status = STATUS_OK;
 	struct err e = { 0 };
 
-	f->why = (struct err){ 0 };
+	f->why = f->told = (struct err){ 0 };
 	report_looking(&f->report);
 	if (look(f, &status, &e) == -1) {
 		f->why = e;
 		status = status_of(&e);
 		goto out;
 	}
+	report_contact(&f->report);
 	status = f->is_dry ? say_plan(f) : fetch_planned(f, status);
 	keep_speed(f);
 	if (status == STATUS_OK && !f->is_dry)
 		say_end(f);
-	if (status == STATUS_OK && catalogue_n_withheld(f->catalogue) > 0)
+	if (status == STATUS_OK && catalogue_n_withheld(f->catalogue) > 0) {
 		status = STATUS_WITHHELD;
+		(void)err_set(&f->told, ERR_WITHHELD, "%s", catalogue_withheld(f->catalogue, 0));
+	}
 	/* A course that was asked for may be missing because its channel was refused. */
 	for (size_t i = 0; i < catalogue_n_refused(f->catalogue); i++)
 		if (status == STATUS_OK || status == STATUS_NOT_FOUND ||
-		    status == STATUS_WITHHELD || status == STATUS_UNTRUSTED)
-			status = cli_fail(f->s->cli, &catalogue_refused(f->catalogue, i)->why);
+		    status == STATUS_WITHHELD || status == STATUS_UNTRUSTED) {
+			f->told = catalogue_refused(f->catalogue, i)->why;
+			status = cli_fail(f->s->cli, &f->told);
+		}
 out:
 	plan_clear(&f->plan);
 	catalogue_close(f->catalogue);
@@ -467,7 +478,7 @@ wait_until(struct fetch *f, enum status why, int64_t until)
 {
 	int64_t over_ms = ticks_ms() + (until - (int64_t)time(NULL)) * 1000;
 
-	report_wait(&f->report, f->why.text, until);
+	report_wait(&f->report, &f->why, until);
 	f->has_waited = true;
 	for (;;) {
 		bool is_over = why == STATUS_NOT_NOW
@@ -509,6 +520,6 @@ fetch_run(struct fetch *f)
 	if (status != STATUS_OK && f->why.class != ERR_NONE)
 		status = session_fail(f->s, &f->why);
 	report_end(&f->report, f->is_dry && status == STATUS_NEW ? STATUS_OK : status,
-	    f->why.text);
+	    f->why.class != ERR_NONE ? &f->why : &f->told);
 	return status;
 }

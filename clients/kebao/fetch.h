@@ -39,6 +39,7 @@ struct fetch {
 	struct plan plan;
 	struct report report;
 	struct err why;                 /* what ended the round; class ERR_NONE: it was told */
+	struct err told;                /* ... as this: the latest of what was told */
 	/* What came of it. */
 	size_t n_fetched;
 	uint64_t bytes_per_second;

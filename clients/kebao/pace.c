@@ -232,7 +232,7 @@ judge(const struct pace *p, struct err *e)
 	case PACE_GO:
 		return 0;
 	case PACE_PAUSED:
-		(void)err_set(e, ERR_BUSY, "paused; kebao resume lets it go on");
+		(void)err_set(e, ERR_BUSY, "%s", PACE_PAUSED_TEXT);
 		break;
 	case PACE_CLOSED:
 		(void)err_set(e, ERR_BUSY, "outside of the hours; it may go on at %s",

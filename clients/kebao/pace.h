@@ -27,6 +27,9 @@ enum pace_state {
 	PACE_SPENT,  /* the month's budget is used up */
 };
 
+/* What a pause is called, wherever it ends or hinders something. */
+#define PACE_PAUSED_TEXT "paused; kebao resume lets it go on"
+
 /* Both are borrowed. */
 int pace_new(const struct home *h, const struct settings *s, struct pace **out, struct err *e)
     __attribute__((warn_unused_result));

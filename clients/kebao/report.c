@@ -12,6 +12,7 @@
 #include "catalog/json/json.h"
 #include "clients/kebao/text.h"
 #include "clients/kebao/ticks.h"
+#include "clients/kebao/transfer.h"
 
 #define RUN "run.json"
 #define RUN_NEW "run.json.new"
@@ -79,13 +80,21 @@ save(struct report *r)
 	json_put_int(top, "updated_at", s->updated_at);
 	put_name(top, &s->name);
 	put_figures(top, s);
+	json_put_int(top, "since", s->since);
 	json_put_int(top, "until", s->until);
 	json_put_int(top, "status", s->status);
+	json_put_bool(top, "must_enrol", s->must_enrol);
 	json_put_text(top, "why", s->why);
 	if (canon_write(top, &bytes, NULL) == 0 && buf_add_text(&bytes, "\n", NULL) == 0)
 		replace(r->home, &bytes);
 	json_free(doc);
 	buf_clear(&bytes);
+}
+
+void
+report_forget(const struct home *h)
+{
+	(void)file_remove(home_dirfd(h), RUN, NULL); /* it is news only */
 }
 
 static uint64_t
@@ -144,8 +153,11 @@ report_load(const struct home *h, struct report_state *out)
 	out->n_files = (uint32_t)number(top, "files");
 	out->n_courses_done = (uint32_t)number(top, "courses_done");
 	out->n_courses = (uint32_t)number(top, "courses");
+	out->since = (int64_t)number(top, "since");
 	out->until = (int64_t)number(top, "until");
 	out->status = (int)number(top, "status");
+	if (json_find_bool(top, "must_enrol", false, &out->must_enrol, NULL) == -1)
+		out->must_enrol = false;
 	(void)err_quote(out->why, sizeof(out->why), why, strlen(why));
 out:
 	json_free(doc);
@@ -188,6 +200,27 @@ wipe(struct report *r)
 
 /* --- what happens --- */
 
+/* The hub has answered, or the run is over. */
+static void
+forget_trouble(struct report_state *s)
+{
+	s->since = s->until = 0;
+	s->status = 0;
+	s->why[0] = '\0';
+}
+
+/* Of the first failure on, until something is heard from the hub. */
+static void
+note_trouble(struct report_state *s, const struct err *why, int64_t until)
+{
+	int64_t now = (int64_t)time(NULL);
+
+	s->since = s->since > 0 && s->since <= now ? s->since : now;
+	s->until = until;
+	s->status = (int)status_of(why);
+	(void)snprintf(s->why, sizeof(s->why), "%s", why->text);
+}
+
 void
 report_begin(struct report *r, const struct cli *cli, const struct home *home, bool is_json)
 {
@@ -203,8 +236,16 @@ void
 report_looking(struct report *r)
 {
 	r->state.phase = REPORT_LOOKING;
-	r->state.why[0] = '\0';
 	r->state.until = 0;
+	if (r->state.since == 0)
+		forget_trouble(&r->state);
+	save(r);
+}
+
+void
+report_contact(struct report *r)
+{
+	forget_trouble(&r->state);
 	save(r);
 }
 
@@ -217,8 +258,7 @@ report_course(struct report *r, const struct library_name *name)
 	s->name = *name;
 	s->done_bytes = s->total_bytes = s->bytes_per_second = 0;
 	s->n_files_done = s->n_files = 0;
-	s->why[0] = '\0';
-	s->until = 0;
+	forget_trouble(s);
 	save(r);
 	if (r->is_json) {
 		struct json *doc = event(r, "course");
@@ -236,6 +276,7 @@ report_progress(void *report, const struct update_progress *p)
 	struct report_state *s = &r->state;
 	bool is_last = p->done_bytes == p->total_bytes;
 	bool is_new = !r->is_drawing || r->doing != p->what;
+	bool is_back = s->since > 0 && p->what == MSG_DOING_FETCH && p->done_bytes > s->done_bytes;
 	int64_t now = ticks_ms();
 
 	if (is_new) {
@@ -245,6 +286,8 @@ report_progress(void *report, const struct update_progress *p)
 		r->is_drawing = true;
 		r->doing = p->what;
 	}
+	if (is_back)
+		forget_trouble(s);
 	progress_set_files(&r->progress, p->n_files_done, p->n_files);
 	progress_set(&r->progress, p->done_bytes, p->total_bytes);
 	s->done_bytes = p->done_bytes;
@@ -252,7 +295,7 @@ report_progress(void *report, const struct update_progress *p)
 	s->n_files_done = p->n_files_done;
 	s->n_files = p->n_files;
 	s->bytes_per_second = p->what == MSG_DOING_FETCH ? r->progress.speed : 0;
-	if (is_new || now - r->saved_ms >= SAVE_MS)
+	if (is_new || is_back || now - r->saved_ms >= SAVE_MS)
 		save(r);
 	if (r->is_json && (is_new || is_last || now - r->sent_ms >= EVENT_MS)) {
 		struct json *doc = event(r, "progress");
@@ -273,7 +316,7 @@ report_retry(void *report, const struct err *why, unsigned pause_ms)
 	struct text pause;
 
 	wipe(r);
-	(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why->text);
+	note_trouble(&r->state, why, (int64_t)time(NULL) + (pause_ms + 999) / 1000);
 	save(r);
 	if (r->is_json) {
 		struct json *doc = event(r, "retry");
@@ -289,28 +332,29 @@ report_retry(void *report, const struct err *why, unsigned pause_ms)
 }
 
 void
-report_wait(struct report *r, const char *why, int64_t until)
+report_wait(struct report *r, const struct err *why, int64_t until)
 {
-	bool is_news = r->state.phase != REPORT_WAITING || strcmp(r->state.why, why) != 0;
+	bool is_news = r->state.phase != REPORT_WAITING || strcmp(r->state.why, why->text) != 0;
 	struct buf b = BUF_INIT;
 	struct text at;
 
 	wipe(r);
 	r->state.phase = REPORT_WAITING;
-	r->state.until = until;
-	(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why);
+	note_trouble(&r->state, why, until);
+	if (status_of(why) == STATUS_NOT_NOW)
+		r->state.since = 0; /* our own will */
 	save(r);
 	if (r->is_json) {
 		struct json *doc = event(r, "waiting");
 
-		json_put_text(json_top(doc), "why", why);
+		json_put_text(json_top(doc), "why", why->text);
 		json_put_int(json_top(doc), "until", until);
 		send(doc);
 	} else if (is_news && until > 0) {
-		CLI_NOTE(r->cli, MSG_WAITING_UNTIL, cli_reason(r->cli, why, &b),
+		CLI_NOTE(r->cli, MSG_WAITING_UNTIL, cli_reason(r->cli, why->text, &b),
 		    text_time(&at, until));
 	} else if (is_news) {
-		CLI_NOTE(r->cli, MSG_WAITING, cli_reason(r->cli, why, &b));
+		CLI_NOTE(r->cli, MSG_WAITING, cli_reason(r->cli, why->text, &b));
 	}
 	buf_clear(&b);
 }
@@ -342,20 +386,22 @@ report_fetched(struct report *r, const struct library_name *name, const struct u
 }
 
 void
-report_end(struct report *r, enum status status, const char *why)
+report_end(struct report *r, enum status status, const struct err *why)
 {
 	wipe(r);
+	forget_trouble(&r->state);
 	r->state.phase = REPORT_ENDED;
 	r->state.status = (int)status;
-	r->state.until = 0;
-	(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why);
+	r->state.must_enrol = transfer_is_unwelcome(why);
+	if (why->class != ERR_NONE)
+		(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why->text);
 	save(r);
 	if (r->is_json) {
 		struct json *doc = json_new();
 
 		json_put_text(json_top(doc), "event", "end");
 		json_put_int(json_top(doc), "status", (int64_t)status);
-		json_put_text(json_top(doc), "why", why);
+		json_put_text(json_top(doc), "why", r->state.why);
 		send(doc);
 	}
 }

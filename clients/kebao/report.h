@@ -23,7 +23,7 @@
 enum report_phase {
 	REPORT_LOOKING,  /* at the hub: what is new */
 	REPORT_FETCHING, /* a course; looking at what is here, too */
-	REPORT_WAITING,  /* until a time, or for a word */
+	REPORT_WAITING,  /* between two rounds */
 	REPORT_ENDED,
 };
 
@@ -40,10 +40,15 @@ struct report_state {
 	uint32_t n_files;
 	uint32_t n_courses_done;
 	uint32_t n_courses;
-	int64_t until;             /* waiting: 0 for a word */
-	int status;                /* ended: of the program */
-	char why[400];             /* waiting, ended: one line */
+	int64_t since;             /* when the hub was first out of reach; 0: it is not */
+	int64_t until;             /* waiting: 0 for a word; out of reach: when it is tried again */
+	int status;                /* ended: of the program; out of reach: what it would be */
+	bool must_enrol;           /* ended: because the certificate is no good any more */
+	char why[400];             /* waiting, out of reach, ended: one line */
 };
+
+/* What the last run told is of no concern any more: who enrols anew begins anew. */
+void report_forget(const struct home *h);
 
 /* -1 where there is no run.json or nobody can read it. */
 int report_load(const struct home *h, struct report_state *out);
@@ -62,14 +67,18 @@ struct report {
 
 void report_begin(struct report *r, const struct cli *cli, const struct home *home, bool is_json);
 void report_looking(struct report *r);
+/* The hub has answered what there is: whatever kept it out of reach is over. */
+void report_contact(struct report *r);
 /* A course begins. */
 void report_course(struct report *r, const struct library_name *name);
 /* As update_fetch() gives it, as often as it likes. */
 void report_progress(void *report, const struct update_progress *p);
 void report_retry(void *report, const struct err *why, unsigned pause_ms);
-void report_wait(struct report *r, const char *why, int64_t until);
+/* Until a time, or (until is 0) for a word.  Where the network is why, the hub is out of reach. */
+void report_wait(struct report *r, const struct err *why, int64_t until);
 void report_fetched(struct report *r, const struct library_name *name,
     const struct update_figures *f);
-void report_end(struct report *r, enum status status, const char *why);
+/* why: class ERR_NONE where there is nothing to say. */
+void report_end(struct report *r, enum status status, const struct err *why);
 
 #endif

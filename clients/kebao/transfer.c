@@ -312,6 +312,41 @@ transfer_standing(const struct transfer *t)
 	return TRANSFER_MEMBER;
 }
 
+int
+transfer_check_standing(const struct transfer *t, struct err *e)
+{
+	const char *why = NULL;
+
+	switch (transfer_standing(t)) {
+	case TRANSFER_UNSAID:
+	case TRANSFER_MEMBER:
+		return 0;
+	case TRANSFER_NONE:
+		why = "was not taken notice of";
+		break;
+	case TRANSFER_REVOKED:
+		why = "is revoked";
+		break;
+	case TRANSFER_EXPIRED:
+		why = "has expired";
+		break;
+	case TRANSFER_UNKNOWN:
+		why = "is not known there";
+		break;
+	}
+	(void)err_set(e, ERR_DENIED, "%s says that our certificate %s: ask the hub's administrator"
+	    " for a new code and run kebao enroll; the library stays", t->base_url, why);
+	if (e != NULL)
+		e->sys = EKEYREVOKED;
+	return -1;
+}
+
+bool
+transfer_is_unwelcome(const struct err *e)
+{
+	return e->class == ERR_DENIED && e->sys == EKEYREVOKED;
+}
+
 const char *
 transfer_identity_text(const struct transfer *t)
 {

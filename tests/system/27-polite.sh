@@ -32,6 +32,7 @@ start() {
 	KB_PID=$!
 }
 says() { kb sc status | grep -qE "$1"; }
+is_waiting() { kb sc status --json | jq -e '.phase == "waiting"'; }
 
 # --- settings ---
 exits 8 "a setting that does not exist is refused" kb sc config speed 3
@@ -136,7 +137,9 @@ ok $? "and fetches no more again than what was under way ($down bytes of 1200000
 release 3000000 05
 line shut
 start fetch --keep-trying
-wait_for "patience" says 'waiting: .*goes on at' || bail "it does not wait: $(kb sc status)"
+wait_for "patience" is_waiting || bail "it does not wait: $(kb sc status)"
+run kb sc status
+like "$out" '^the hub cannot be reached since .*; it is tried again (at 20[0-9: -]+|now)\.$' "status says why and when"
 release 3100000 06
 line pass
 wait "$KB_PID"
@@ -161,7 +164,7 @@ if [ -n "$CLOCK" ] && [ "$(basename "$KEBAO_BIN")" != asan ]; then
 	"${AS_USER[@]}" env HOME="$T/home/sc" LD_PRELOAD="$CLOCK" FAKETIME_TIMESTAMP_FILE="$T/clock" FAKETIME_NO_CACHE=1 \
 		FAKETIME_DONT_FAKE_MONOTONIC=1 "$BIN/kebao" fetch --keep-trying >"$T/start.out" 2>"$T/start.err" </dev/null &
 	KB_PID=$!
-	wait_for "patience" says 'waiting: .*goes on at' || bail "it does not wait: $(kb sc status)"
+	wait_for "patience" is_waiting || bail "it does not wait: $(kb sc status)"
 	clock +0d
 	line pass
 	ended() { ! kill -0 "$KB_PID" 2>/dev/null; }

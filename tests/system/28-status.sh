@@ -61,6 +61,43 @@ exits 0 "resumed" kb sc resume
 run kb sc fetch --quiet
 is "$status$out$err" 0 "a quiet fetch of nothing says nothing"
 
+# --- a name that is none ---
+exits 9 "a course that does not exist" kb sc fetch beijing.ip/filn
+run kb sc status
+like "$out" '^nothing runs; the last run, at .*: no such course: "beijing.ip/filn"; next: kebao list --all shows' \
+	"status does not send him to fetch again"
+run kb sc status --lang zh
+like "$out" '^没有运行；上次 .*：没有这门课程："beijing.ip/filn"；下一步：kebao list --all' "in Chinese, too"
+
+# --- the hub is out of reach ---
+# start ARGUMENTS: kebao in the background.
+start() {
+	: >"$T/start.err"
+	"${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" "$@" >"$T/start.out" 2>"$T/start.err" </dev/null &
+	KB_PID=$!
+}
+line shut
+start fetch --keep-trying
+wait_for "the trouble" says '^the hub cannot be reached since 20[0-9-]+ [0-9:]+: .*; it is tried again at 20[0-9-]+ [0-9:]+\.$'
+ok $? "a hub that is down while it is looked at is named as such" || diag "$(kb sc status)"
+run kb sc status
+is "$(printf '%s\n' "$out" | wc -l)" 1 "in one line"
+in_chinese() { kb sc status --lang zh | grep -qE '^20[0-9: -]+ 起连不上课程中心：.*；会再试，下次 20'; }
+wait_for "the same in Chinese" in_chinese
+ok $? "and in Chinese" || diag "$(kb sc status --lang zh)"
+is "$(kb sc status --json | jq '.since > 0 and .running')" true "and for programs"
+exits 0 "paused meanwhile" kb sc pause
+run kb sc status
+like "$out" '^waiting: paused; kebao resume lets it go on\.$' "the pause and what ends it are said"
+exits 0 "resumed" kb sc resume
+wait_for "the trouble" says '^the hub cannot be reached since'
+ok $? "then it is the hub again"
+line pass
+wait "$KB_PID"
+is "$?" 0 "which comes back" || diag "$(cat "$T/start.err")"
+run kb sc status
+like "$out" 'the last run ended well' "and nothing is said of the trouble"
+
 # --- somebody looks while a run begins ---
 if strace -o /dev/null true 2>/dev/null; then
 	# He is stopped at his question about the lock, the file being open.
@@ -96,6 +133,33 @@ kb sc config proxy-password-file "$T/nowhere" || bail "no setting"
 exits 8 "a password's file that is not there" kb sc check --lang en
 like "$err" "the proxy's password: .*$T/nowhere" "is what the error is about"
 kb sc config proxy-password-file --unset || bail "no way back"
+
+# --- revoked in the middle ---
+head -c 6000000 /dev/urandom >"$T/course/film.mp4"
+publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+line rate 100000
+begin=$(line_stat down)
+start fetch --keep-trying --lang en
+wait_for "a beginning" came $((begin + 300000)) || bail "nothing comes"
+serial=$(openssl x509 -in "$T/home/sc/.local/share/kebao/identity/client.pem" -noout -serial)
+exits 0 "revoked" kb admin hub revoke "$(tr '[:upper:]' '[:lower:]' <<<"${serial#serial=}")"
+wait "$KB_PID"
+is "$?" 5 "who is revoked during a fetch is denied"
+like "$(cat "$T/start.err")" \
+	'^kebao: denied: .* says that our certificate is revoked: ask .* for a new code and run kebao enroll' "and is told why"
+unlike "$(cat "$T/start.err")" 'not found' "and not that something is missing"
+line rate 0
+run kb sc status
+like "$out" 'certificate is revoked.*; next: kebao enroll URL CODE, with a new code' "status knows what comes next"
+run kb sc status --lang zh
+like "$out" '本机的证书已吊销：请向管理员要新的注册码.*；下一步：kebao enroll 地址 新注册码' "in Chinese, too"
+exits 5 "so it is when he comes back" kb sc fetch
+enrol sc sichuan || bail "not enrolled again"
+run kb sc status
+like "$out" '^nothing runs; next: kebao check$' "who has enrolled again is not sent to do so"
+exits 0 "and fetches" kb sc fetch
+ls "$(library sc)/beijing.ip/film/2" >"$T/ls.out" 2>&1
+ok $? "what was begun"
 
 # --- before there is anything ---
 for verb in check status list verify pause 'config limit-rate 1M'; do

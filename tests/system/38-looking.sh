@@ -47,7 +47,7 @@ like "$out" '^field: intellectual property$' "show names the field in English"
 
 exits 9 "a course that there is not" kb sc fetch nothing
 exits 0 "status after it" kb sc --lang en status
-like "$out" 'did not finish \(exit status 9\); next' "status says how it ended"
+like "$out" 'no such course: .*; next: kebao list --all' "status says how it ended"
 
 url=$URL/bundles/beijing.ip/marks/2.tar.zst
 identity=$T/home/sc/.local/share/kebao/identity
