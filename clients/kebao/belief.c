@@ -9,6 +9,7 @@
 #include "catalog/base/limits.h"
 #include "catalog/trust/role.h"
 #include "catalog/trust/verify.h"
+#include "clients/kebao/status.h"
 
 #define AFRESH "work/trust-afresh"
 #define NO_DATE 0        /* a moment at which nothing has expired */
@@ -22,7 +23,15 @@ belief_open(const struct home *home, struct trust **out, struct err *e)
 
 	if (fd == -1)
 		return -1;
-	rc = trust_open(fd, NULL, out, e);
+	if (file_exists(fd, "root.json")) {
+		rc = trust_open(fd, NULL, out, e);
+	} else {
+		rc = err_set(e, ERR_DENIED, "%s/trust/root.json is missing, so no hub is believed:"
+		    " ask the hub's administrator for a new code and run kebao enroll; the library"
+		    " stays", home_path(home));
+		if (e != NULL)
+			e->sys = STATUS_SYS_ENROL;
+	}
 	(void)close(fd); /* trust_open() made its own */
 	return rc;
 }

@@ -14,7 +14,10 @@
 #include "catalog/trust/trust.h"
 #include "clients/kebao/home.h"
 
-/* The home's own trust store; the caller closes it. */
+/*
+ * The home's own trust store; the caller closes it.  Where its root is gone: ERR_DENIED, and
+ * status_must_enrol().
+ */
 int belief_open(const struct home *home, struct trust **out, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -48,6 +48,7 @@ check(const struct session *s, bool is_json)
 	};
 	struct err e = { 0 };
 	enum status status = STATUS_OK;
+	bool has_ended;
 
 	if (library_load(s->home, &library, &e) == -1 ||
 	    library_load_hidden(s->home, &hidden, &e) == -1 ||
@@ -61,7 +62,7 @@ check(const struct session *s, bool is_json)
 		goto out;
 	}
 	notice_expiry(s, c, (int64_t)time(NULL));
-	notice_ended(s->cli, c, &library);
+	has_ended = notice_ended(s, c, &library) != NULL;
 	if (!is_json)
 		say(s->cli, c, &plan);
 	else if (say_json(c, &plan, &e) == -1)
@@ -69,7 +70,7 @@ check(const struct session *s, bool is_json)
 	recalls_look(c, &library, &hidden, &recalls);
 	for (size_t i = 0; i < catalogue_n_refused(c); i++)
 		status = cli_fail(s->cli, &catalogue_refused(c, i)->why);
-	if (status == STATUS_OK && catalogue_n_withheld(c) > 0)
+	if (status == STATUS_OK && (catalogue_n_withheld(c) > 0 || has_ended))
 		status = STATUS_WITHHELD;
 	else if (status == STATUS_OK && recalls.n_recalled > 0)
 		status = STATUS_WITHDRAWN;

@@ -266,11 +266,12 @@ run(struct verifying *v, const struct args_list *words)
 		return cli_fail(v->s->cli, &e);
 	/* Without it the records stand for themselves; with it the channel's signature does. */
 	if (catalogue_open(v->s->home, NULL, (int64_t)time(NULL), &v->catalogue, &e) == -1) {
-		CLI_WARN(v->s->cli, MSG_VERIFY_ALONE, e.text);
+		cli_warn_reason(v->s->cli, MSG_VERIFY_ALONE, e.text);
 		v->catalogue = NULL;
 	}
 	for (size_t i = 0; v->catalogue != NULL && i < catalogue_n_refused(v->catalogue); i++)
-		CLI_WARN(v->s->cli, MSG_VERIFY_ALONE, catalogue_refused(v->catalogue, i)->why.text);
+		cli_warn_reason(v->s->cli, MSG_VERIFY_ALONE,
+		    catalogue_refused(v->catalogue, i)->why.text);
 	if (words->n == 0)
 		return verify_word(v, NULL);
 	for (size_t i = 0; i < words->n && worst != STATUS_INTERRUPTED; i++) {

@@ -8,9 +8,11 @@
 #include <time.h>
 
 #include "catalog/base/file.h"
+#include "catalog/base/limits.h"
 #include "clients/kebao/choice.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/interrupt.h"
+#include "clients/kebao/notice.h"
 #include "clients/kebao/part.h"
 #include "clients/kebao/space.h"
 #include "clients/kebao/text.h"
@@ -39,26 +41,67 @@ is_wanted(const void *ctx, const struct library_name *name)
 	           library_newest(&f->hidden, name->channel, name->course) != NULL);
 }
 
+/* A course on offer, or a release held that is to be repaired. */
+static bool
+is_known(const struct fetch *f, const char *word)
+{
+	for (size_t i = 0; i < catalogue_n_offers(f->catalogue); i++)
+		if (library_matches(word, &catalogue_offer(f->catalogue, i)->name))
+			return true;
+	for (size_t i = 0; i < f->library.n_held; i++)
+		if (library_matches(word, &f->library.held[i]) &&
+		    library_is_doubted(f->s->home, &f->library.held[i]))
+			return true;
+	return false;
+}
+
+/* The course of which word names a release that is not the newest; NULL: it is something else. */
+static const struct library_name *
+find_newer(const struct fetch *f, const char *word)
+{
+	const char *slash = strrchr(word, '/');
+	long long n;
+
+	if (slash == NULL || args_number(slash + 1, 1, LIMIT_RELEASE_NUMBER, &n) == -1)
+		return NULL;
+	for (size_t i = 0; i < catalogue_n_offers(f->catalogue); i++) {
+		const struct library_name *name = &catalogue_offer(f->catalogue, i)->name;
+		size_t len = strlen(name->channel);
+
+		if (strncmp(word, name->channel, len) == 0 && word[len] == '/' &&
+		    strlen(name->course) == (size_t)(slash - word) - len - 1 &&
+		    strncmp(word + len + 1, name->course, strlen(name->course)) == 0)
+			return name;
+	}
+	return NULL;
+}
+
 /* A word that means no course must not pass in silence. */
 static enum status
 check_words(struct fetch *f)
 {
 	enum status status = STATUS_OK;
-	char quoted[200];
 
 	for (size_t i = 0; i < f->wanted->n; i++) {
-		bool is_known = false;
+		const char *word = f->wanted->words[i];
+		const struct library_name *newer;
+		struct text release;
+		char quoted[200];
 
-		for (size_t k = 0; k < catalogue_n_offers(f->catalogue); k++)
-			is_known = is_known || library_matches(f->wanted->words[i],
-			    &catalogue_offer(f->catalogue, k)->name);
-		if (!is_known) {
-			CLI_WARN(f->s->cli, MSG_NO_COURSE, f->wanted->words[i]);
-			status = STATUS_NOT_FOUND;
-			(void)err_set(&f->told, ERR_NOT_FOUND, "no such course: \"%s\"",
-			    err_quote(quoted, sizeof(quoted), f->wanted->words[i],
-			        strlen(f->wanted->words[i])));
-		}
+		if (is_known(f, word))
+			continue;
+		newer = find_newer(f, word);
+		if (newer != NULL)
+			CLI_WARN(f->s->cli, MSG_NOT_NEWEST, word, newer->channel, newer->course,
+			    text_number(&release, newer->release));
+		else
+			CLI_WARN(f->s->cli, MSG_NO_COURSE, word);
+		status = STATUS_NOT_FOUND;
+		(void)err_quote(quoted, sizeof(quoted), word, strlen(word));
+		(void)err_set(&f->told, ERR_NOT_FOUND,
+		    newer != NULL ? "\"%s\" is not the newest release of its course"
+		                  : "no such course: \"%s\"",
+		    quoted);
 	}
 	return status;
 }
@@ -416,6 +459,18 @@ say_end(const struct fetch *f)
 		CLI_CHAT(f->s->cli, MSG_FETCH_NOTHING);
 }
 
+/* Once; the status at the end of the run says it, too. */
+static void
+say_ended(struct fetch *f)
+{
+	const char *channel = notice_ended(f->s, f->catalogue, &f->library);
+
+	if (channel == NULL)
+		return;
+	f->has_ended = true;
+	(void)err_set(&f->ended, ERR_WITHHELD, "channel %s has ended", channel);
+}
+
 static enum status
 fetch_round(struct fetch *f)
 {
@@ -430,13 +485,20 @@ fetch_round(struct fetch *f)
 		goto out;
 	}
 	report_contact(&f->report);
+	say_ended(f);
 	status = f->is_dry ? say_plan(f) : fetch_planned(f, status);
 	keep_speed(f);
 	if (status == STATUS_OK && !f->is_dry)
 		say_end(f);
 	if (status == STATUS_OK && catalogue_n_withheld(f->catalogue) > 0) {
 		status = STATUS_WITHHELD;
-		(void)err_set(&f->told, ERR_WITHHELD, "%s", catalogue_withheld(f->catalogue, 0));
+		(void)err_set(&f->told, ERR_WITHHELD,
+		    "channel %s is not given to this home any more",
+		    catalogue_withheld(f->catalogue, 0));
+	}
+	if (status == STATUS_OK && f->has_ended) {
+		status = STATUS_WITHHELD;
+		f->told = f->ended;
 	}
 	/* A course that was asked for may be missing because its channel was refused. */
 	for (size_t i = 0; i < catalogue_n_refused(f->catalogue); i++)

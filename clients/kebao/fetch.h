@@ -40,10 +40,12 @@ struct fetch {
 	struct report report;
 	struct err why;                 /* what ended the round; class ERR_NONE: it was told */
 	struct err told;                /* ... as this: the latest of what was told */
+	struct err ended;               /* which channel has ended */
 	/* What came of it. */
 	size_t n_fetched;
 	uint64_t bytes_per_second;
 	bool has_waited;
+	bool has_ended;                 /* a channel, which was told */
 };
 
 /* To its end; what goes wrong was said. */

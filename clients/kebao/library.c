@@ -211,6 +211,12 @@ library_has(const struct library *l, const struct library_name *name)
 }
 
 bool
+library_begins_channel(const struct library *l, size_t i)
+{
+	return i == 0 || strcmp(l->held[i].channel, l->held[i - 1].channel) != 0;
+}
+
+bool
 library_has_channel(const struct library *l, const char *channel)
 {
 	for (size_t i = 0; i < l->n_held; i++)

@@ -50,6 +50,8 @@ int library_drop_begun(const struct home *h, const struct library_name *name, st
 const struct library_name *library_newest(const struct library *l, const char *channel,
     const char *course);
 bool library_has(const struct library *l, const struct library_name *name);
+/* Whether release i is the first of its channel: who goes through all meets each channel once. */
+bool library_begins_channel(const struct library *l, size_t i);
 bool library_has_channel(const struct library *l, const char *channel);
 
 /* "library/gd.ip/trademark/2" and its like below the home; out has LIBRARY_PATH_SIZE bytes. */

@@ -141,6 +141,7 @@ plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, st
 	struct json_at top = json_top(doc);
 	struct json_at list = json_put_array(top, "new");
 	struct json_at gone = json_put_array(top, "withheld");
+	struct json_at ended = json_put_array(top, "ended");
 	struct json_at refused = json_put_array(top, "refused");
 	int rc;
 
@@ -148,6 +149,10 @@ plan_encode(const struct plan *p, const struct catalogue *c, struct buf *out, st
 		put_course(json_add_object(list), &p->courses[i]);
 	for (size_t i = 0; i < catalogue_n_withheld(c); i++)
 		json_add_text(gone, catalogue_withheld(c, i));
+	for (size_t i = 0; i < p->library->n_held; i++)
+		if (library_begins_channel(p->library, i) &&
+		    catalogue_has_ended(c, p->library->held[i].channel))
+			json_add_text(ended, p->library->held[i].channel);
 	for (size_t i = 0; i < catalogue_n_refused(c); i++)
 		json_add_text(refused, catalogue_refused(c, i)->channel);
 	put_recalls(top, p, c);

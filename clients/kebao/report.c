@@ -12,7 +12,6 @@
 #include "catalog/json/json.h"
 #include "clients/kebao/text.h"
 #include "clients/kebao/ticks.h"
-#include "clients/kebao/transfer.h"
 
 #define RUN "run.json"
 #define RUN_NEW "run.json.new"
@@ -392,7 +391,7 @@ report_end(struct report *r, enum status status, const struct err *why)
 	forget_trouble(&r->state);
 	r->state.phase = REPORT_ENDED;
 	r->state.status = (int)status;
-	r->state.must_enrol = transfer_is_unwelcome(why);
+	r->state.must_enrol = status_must_enrol(why);
 	if (why->class != ERR_NONE)
 		(void)snprintf(r->state.why, sizeof(r->state.why), "%s", why->text);
 	save(r);

@@ -3,6 +3,12 @@
 
 #include <errno.h>
 
+bool
+status_must_enrol(const struct err *e)
+{
+	return e->class == ERR_DENIED && e->sys == STATUS_SYS_ENROL;
+}
+
 enum status
 status_of(const struct err *e)
 {

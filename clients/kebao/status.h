@@ -6,6 +6,9 @@
 #ifndef KEBAO_CLIENTS_KEBAO_STATUS_H
 #define KEBAO_CLIENTS_KEBAO_STATUS_H
 
+#include <errno.h>
+#include <stdbool.h>
+
 #include "catalog/base/err.h"
 
 enum status {
@@ -27,6 +30,10 @@ enum status {
 	STATUS_WITHDRAWN = 14,
 	STATUS_INTERRUPTED = 130 /* SIGINT or SIGTERM; the next run goes on from here */
 };
+
+/* sys of an ERR_DENIED that only enrolling anew mends. */
+#define STATUS_SYS_ENROL EKEYREVOKED
+bool status_must_enrol(const struct err *e);
 
 /* The status a failed call leads to. */
 enum status status_of(const struct err *e);

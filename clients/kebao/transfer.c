@@ -10,6 +10,7 @@
 #include "clients/kebao/args.h"
 #include "clients/kebao/attempt.h"
 #include "clients/kebao/interrupt.h"
+#include "clients/kebao/status.h"
 
 #define PATIENCE_S 30u
 #define TRIES 6u               /* with pauses of 0.5 to 8 s: a quarter of a minute of trouble */
@@ -337,14 +338,8 @@ transfer_check_standing(const struct transfer *t, struct err *e)
 	(void)err_set(e, ERR_DENIED, "%s says that our certificate %s: ask the hub's administrator"
 	    " for a new code and run kebao enroll; the library stays", t->base_url, why);
 	if (e != NULL)
-		e->sys = EKEYREVOKED;
+		e->sys = STATUS_SYS_ENROL;
 	return -1;
-}
-
-bool
-transfer_is_unwelcome(const struct err *e)
-{
-	return e->class == ERR_DENIED && e->sys == EKEYREVOKED;
 }
 
 const char *

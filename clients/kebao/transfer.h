@@ -186,12 +186,11 @@ int transfer_range(struct transfer *t, const char *path, uint64_t off, uint64_t 
 enum transfer_standing transfer_standing(const struct transfer *t);
 /*
  * 0 where the hub knows us, or has not said; else ERR_DENIED, the text saying what to do, and
- * transfer_is_unwelcome() is true of it.  A refusal (404, 403) of a request that showed a
+ * status_must_enrol() is true of it.  A refusal (404, 403) of a request that showed a
  * certificate is turned into this, because who was revoked meanwhile is a stranger to the hub.
  */
 int transfer_check_standing(const struct transfer *t, struct err *e)
     __attribute__((warn_unused_result));
-bool transfer_is_unwelcome(const struct err *e);
 /* The text of Kebao-Identity and Kebao-View as last seen, "" where never; lent. */
 const char *transfer_identity_text(const struct transfer *t);
 const char *transfer_view(const struct transfer *t);

@@ -69,6 +69,42 @@ like "$out" '^nothing runs; the last run, at .*: no such course: "beijing.ip/fil
 run kb sc status --lang zh
 like "$out" '^没有运行；上次 .*：没有这门课程："beijing.ip/filn"；下一步：kebao list --all' "in Chinese, too"
 
+# --- a release by its number ---
+echo more >"$T/course/more.txt"
+publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+exits 9 "a release that is not the newest" kb sc fetch beijing.ip/film/1
+like "$err" 'beijing.ip/film/1: fetch brings only the newest release of a course, now release 2: kebao fetch beijing.ip/film$' \
+	"is no mystery"
+exits 9 "one that there is not yet, too" kb sc fetch beijing.ip/film/7
+like "$err" 'now release 2' "is none"
+exits 9 "of a course that there is not" kb sc fetch beijing.ip/filn/1
+like "$err" 'no such course: beijing.ip/filn/1' "the course is what is missing"
+exits 0 "the newest by its number" kb sc fetch beijing.ip/film/2
+printf x | as_user dd of="$(library sc)/beijing.ip/film/2/film.mp4" bs=1 conv=notrunc status=none
+exits 3 "it is damaged" kb sc verify
+rm -rf "$T/course/more.txt"
+publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+exits 0 "a damaged one that is not the newest is repaired by its number" kb sc fetch beijing.ip/film/2
+like "$err" 'release 2 is damaged and is repaired' "and no other is fetched"
+
+# --- what is believed is gone ---
+HOME_SC=$T/home/sc/.local/share/kebao
+as_user mv "$HOME_SC/trust" "$HOME_SC/trust.away"
+for verb in check fetch; do
+	exits 5 "$verb without what is believed" kb sc "$verb"
+	like "$err" 'trust/root.json is missing.*: ask .* for a new code and run kebao enroll; the library stays' \
+		"says what to do"
+done
+run kb sc check --lang zh
+like "$err" '^kebao：没有权限：.*/trust/root.json 丢失，无法确认课程中心：请向管理员要新的注册码' "in Chinese, too"
+run kb sc status
+like "$out" 'next: kebao enroll URL CODE, with a new code' "so does status"
+as_user rm -r "$HOME_SC/trust"
+enrol sc sichuan || bail "not enrolled again"
+line_of sc
+exits 0 "who does it" kb sc fetch
+exits 0 "has what he had" kb sc verify
+
 # --- the hub is out of reach ---
 # start ARGUMENTS: kebao in the background.
 start() {
@@ -158,7 +194,7 @@ enrol sc sichuan || bail "not enrolled again"
 run kb sc status
 like "$out" '^nothing runs; next: kebao check$' "who has enrolled again is not sent to do so"
 exits 0 "and fetches" kb sc fetch
-ls "$(library sc)/beijing.ip/film/2" >"$T/ls.out" 2>&1
+ls "$(library sc)/beijing.ip/film/4" >"$T/ls.out" 2>&1
 ok $? "what was begun"
 
 # --- before there is anything ---

@@ -97,8 +97,30 @@ exits 0 "recipients go on reading" kb sc check
 exits 0 "a recipient holds the course" kb sc list
 like "$(catalogue)" trademarks "and it is on offer"
 exits 0 "the channel ends" kb admin hub channel close beijing.ip "${TARGETS[@]}" "${P[@]}"
-exits 0 "a recipient is told" kb sc --lang en check
-like "$out$err" 'beijing.ip has ended' "in words"
+told=$T/home/sc/.local/share/kebao/told.json
+exits 11 "a recipient is told" kb sc --lang en check
+like "$err" '^channel beijing.ip has ended and offers nothing any more' "in words"
+exits 0 "once" kb sc --lang en check
+is "$out$err" "" "and not again"
+exits 0 "programs, too" kb sc check --json
+is "$(jq -c .ended <<<"$out")" '["beijing.ip"]' "but find it in the answer at any time"
+as_user rm "$told"
+exits 11 "who wants it quiet is told" kb sc --lang en --quiet check
+is "$err" "channel beijing.ip has ended and offers nothing any more. What is held here stays." "in that line"
+exits 0 "once" kb sc --quiet check
+as_user rm "$told"
+exits 11 "so is who asks for JSON" kb sc --lang en check --json
+like "$err" 'beijing.ip has ended' "beside it"
+as_user rm "$told"
+exits 11 "and who fetches" kb sc --lang en fetch --all
+like "$err" 'beijing.ip has ended' "in words"
+run kb sc --lang en status
+like "$out" 'the last run, at .*, fetched all there is; channel beijing.ip has ended; copies are kept; next: kebao check' \
+	"status knows"
+run kb sc --lang zh status
+like "$out" '；频道 beijing.ip 已经终止；已有课程保留；' "in Chinese, too"
+exits 0 "once" kb sc --lang en fetch --all
+is "$out$err" "" "and not again"
 exits 0 "she keeps her copy" kb sc list
 like "$out" trademarks "of the course"
 grep -q two "$(library sc)/beijing.ip/trademarks/2/a.txt"

@@ -177,6 +177,16 @@ run kb admin hub audit
 is "$(grep ' signature .*beijing.two/marks/1' <<<"$out" | grep -oE 'beijing/[0-9a-f]+' | sort -u | wc -l)" 3 \
 	"each signature has an entry, with who brought it"
 
+# --- who may read all roles has lost none by that ---------------------------------------------
+# The auditor's organisation is given no channel here, nor is the administrators'.
+for who in eve admin; do
+	exits 0 "$who looks at all that is signed" kb "$who" hub status
+	[ -f "$T/home/$who/.local/share/kebao/trust/beijing.two.json" ]
+	ok $? "and keeps roles of channels that are not theirs"
+	exits 0 "which is no access that has ended" kb "$who" --lang en check
+	is "$out$err" "" "nor is it said to be"
+done
+
 # --- asked, and yes ------------------------------------------------------------------------
 echo third >"$T/marks/third.txt"
 rm "$T/marks/course.json" && course "$T/marks" marks two
