@@ -519,7 +519,7 @@ perform(struct transfer *t, struct attempt *a, struct err *e)
 		if (a->e.class != ERR_NONE)
 			*e = a->e;
 		else
-			(void)transport_error(t, code, a->r->path, e);
+			(void)transport_error(t, code, e);
 		goto out;
 	}
 	rc = judge_answer(a, e);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "clients/kebao/reasons.h"
+#include "clients/kebao/text.h"
 
 #define OPTIONS_MOST 32
 
@@ -146,5 +147,18 @@ cli_parse(struct cli *cli, const struct cli_usage *usage, int argc, char *const 
 		return STATUS_OK;
 	}
 	cli_warn(cli, usage->usage, NULL);
+	return STATUS_USAGE;
+}
+
+enum status
+cli_number(const struct cli *cli, const struct cli_number *n, long long *out)
+{
+	struct text least, most;
+
+	if (n->text == NULL || args_number(n->text, n->least, n->most, out) == 0)
+		return STATUS_OK;
+	CLI_WARN(cli, MSG_ARGS_RANGE, n->option, n->text, text_number(&least, (uint64_t)n->least),
+	    text_number(&most, (uint64_t)n->most));
+	cli_warn(cli, n->usage, NULL);
 	return STATUS_USAGE;
 }

@@ -44,6 +44,18 @@ const char *cli_reason(const struct cli *cli, const char *reason, struct buf *b)
 enum status cli_fail(const struct cli *cli, const struct err *e);
 
 /*
+ * The value of a numeric option, NULL: not given, then *out stays.  STATUS_OK, or STATUS_USAGE
+ * when it has said what is allowed and how the verb is used.
+ */
+struct cli_number {
+	const char *option; /* "--days" */
+	const char *text;
+	long long least, most;
+	enum message usage;
+};
+enum status cli_number(const struct cli *cli, const struct cli_number *n, long long *out);
+
+/*
  * Sort a verb's arguments; n_min to n_max words are wanted.  STATUS_OK, or
  * STATUS_USAGE when it has said what is wrong and how the verb is used.  With
  * --help it prints the usage and answers STATUS_OK with cli->is_help set: the

@@ -39,6 +39,7 @@ cmd_config(struct cli *cli, int argc, char *const *argv)
 	if (status != STATUS_OK || cli->is_help)
 		return status;
 	if (drop && words.n != 1) {
+		CLI_WARN(cli, words.n == 0 ? MSG_ARGS_MISSING : MSG_ARGS_TOO_MANY_WORDS);
 		CLI_WARN(cli, MSG_USAGE_CONFIG);
 		return STATUS_USAGE;
 	}

@@ -24,6 +24,7 @@ merge(struct settings *s, const struct words *w, const struct cli *cli)
 		return STATUS_USAGE;
 	}
 	if (w->progress != NULL && strcmp(w->progress, "json") != 0) {
+		CLI_WARN(cli, MSG_ARGS_CHOICE, "--progress", w->progress, "json");
 		CLI_WARN(cli, MSG_USAGE_FETCH);
 		return STATUS_USAGE;
 	}

@@ -67,14 +67,15 @@ cmd_hub_audit(struct cli *cli, int argc, char *const *argv)
 	};
 	const struct cli_usage usage = { options, 0, 0, MSG_USAGE_HUB_AUDIT };
 	struct args_list words;
+	struct cli_number n = {
+		.option = "--after", .least = 0, .most = JSON_INT_MAX, .usage = MSG_USAGE_HUB_AUDIT,
+	};
 	long long after = 0;
 	enum status status = cli_parse(cli, &usage, argc, argv, &words);
 
 	if (status != STATUS_OK || cli->is_help)
 		return status;
-	if (text != NULL && args_number(text, 0, JSON_INT_MAX, &after) == -1) {
-		cli_warn(cli, MSG_USAGE_HUB_AUDIT, NULL);
-		return STATUS_USAGE;
-	}
-	return run(cli, after);
+	n.text = text;
+	status = cli_number(cli, &n, &after);
+	return status == STATUS_OK ? run(cli, after) : status;
 }

@@ -7,6 +7,8 @@
 #include "clients/kebao/session.h"
 #include "clients/kebao/text.h"
 
+#define ROLES "member, publisher, admin, auditor"
+
 struct invite_args {
 	const char *org;
 	const char *role;
@@ -73,17 +75,24 @@ cmd_hub_invite(struct cli *cli, int argc, char *const *argv)
 	};
 	const struct cli_usage usage = { options, 1, 1, MSG_USAGE_HUB_INVITE };
 	struct args_list words;
+	struct cli_number n = {
+		.option = "--days", .least = 1, .most = 90, .usage = MSG_USAGE_HUB_INVITE,
+	};
 	enum ident_role known;
 	enum status status = cli_parse(cli, &usage, argc, argv, &words);
 
 	if (status != STATUS_OK || cli->is_help)
 		return status;
 	a.role = a.role != NULL ? a.role : "member";
-	if (ident_role_parse(&known, a.role) == -1 ||
-	    (days != NULL && args_number(days, 1, 90, &a.days) == -1)) {
+	if (ident_role_parse(&known, a.role) == -1) {
+		CLI_WARN(cli, MSG_ARGS_CHOICE, "--role", a.role, ROLES);
 		cli_warn(cli, MSG_USAGE_HUB_INVITE, NULL);
 		return STATUS_USAGE;
 	}
+	n.text = days;
+	status = cli_number(cli, &n, &a.days);
+	if (status != STATUS_OK)
+		return status;
 	a.org = words.words[0];
 	return run(cli, &a);
 }

@@ -153,16 +153,24 @@ cmd_hub_recover(struct cli *cli, int argc, char *const *argv)
 	struct args_list words;
 	struct session s;
 	struct err e = { 0 };
-	long long n;
+	struct cli_number number = {
+		.option = "--above", .least = 1, .most = LIMIT_RECOVER_ABOVE,
+		.usage = MSG_USAGE_HUB_RECOVER,
+	};
+	long long n = 0;
 	enum status status = cli_parse(cli, &usage, argc, argv, &words);
 
 	if (status != STATUS_OK || cli->is_help)
 		return status;
-	if (above == NULL || args_number(above, 1, LIMIT_RECOVER_ABOVE, &n) == -1) {
+	if (above == NULL) {
 		CLI_WARN(cli, MSG_ARGS_WANTED, "--above");
 		cli_warn(cli, MSG_USAGE_HUB_RECOVER, NULL);
 		return STATUS_USAGE;
 	}
+	number.text = above;
+	status = cli_number(cli, &number, &n);
+	if (status != STATUS_OK)
+		return status;
 	status = session_open(&s, cli);
 	if (status != STATUS_OK)
 		return status;

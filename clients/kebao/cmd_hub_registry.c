@@ -95,6 +95,7 @@ take_away(struct cli *cli, int argc, char *const *argv)
 	if (status != STATUS_OK || cli->is_help)
 		return status;
 	if (regdoc_kind_parse(&kind, words.words[0]) == -1) {
+		CLI_WARN(cli, MSG_ARGS_KIND, words.words[0], "organisations, pairings, channels");
 		cli_warn(cli, MSG_USAGE_REGISTRY_REMOVE, NULL);
 		return STATUS_USAGE;
 	}

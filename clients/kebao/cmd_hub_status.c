@@ -25,11 +25,13 @@ say_channel(const struct cli *cli, struct trust *trust, const struct trust_sourc
     const char *name, int64_t now)
 {
 	struct belief_role present;
+	struct buf why = BUF_INIT;
 	struct err e = { 0 };
 	bool is_good;
 
 	if (belief_role(trust, source, name, now, &present, &e) == -1) {
-		CLI_SAY(cli, MSG_STATUS_BAD, name, e.text);
+		CLI_SAY(cli, MSG_STATUS_BAD, name, cli_reason(cli, e.text, &why));
+		buf_clear(&why);
 		return false;
 	}
 	if (present.role == NULL)

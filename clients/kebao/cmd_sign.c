@@ -226,11 +226,19 @@ cosign(struct cli *cli, const struct sign_args *a)
 		.channel = a->roles.n == 1 ? a->roles.words[0] : NULL, .against = a->against,
 		.keys = &o,
 	};
+	const char *of_renewal = a->file != NULL ? "--file"
+	    : a->above != NULL                   ? "--above"
+	    : a->days != NULL                    ? "--days"
+	    : a->accept_former                   ? "--accept-former"
+	                                         : NULL;
 
 	if (a->list && a->roles.n == 0)
 		return sign_draft_list(cli);
-	if (s.channel == NULL || a->list || a->file != NULL || a->above != NULL ||
-	    a->days != NULL || a->accept_former) {
+	if (s.channel == NULL || a->list || of_renewal != NULL) {
+		if (of_renewal != NULL)
+			CLI_WARN(cli, MSG_ARGS_ONLY_WITH, of_renewal, "--renew");
+		else
+			CLI_WARN(cli, a->roles.n == 0 ? MSG_ARGS_MISSING : MSG_ARGS_TOO_MANY_WORDS);
 		cli_warn(cli, MSG_USAGE_SIGN, NULL);
 		return STATUS_USAGE;
 	}

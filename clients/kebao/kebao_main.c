@@ -28,10 +28,47 @@ static const struct cmd_verb verbs[] = {
 	{ NULL, NULL, MSG_COUNT },
 };
 
+/* Whether argv[*i] is this option; then *value is what stands behind '=' or next, or NULL. */
+static bool
+take_value(int argc, char *const *argv, int *i, const char *name, const char **value)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*i], name, len) != 0 || strchr("=", argv[*i][len]) == NULL)
+		return false;
+	*value = NULL;
+	if (argv[*i][len] == '=')
+		*value = argv[*i] + len + 1;
+	else if (*i + 1 < argc)
+		*value = argv[++*i];
+	++*i;
+	return true;
+}
+
+/* Of --home or --lang; false: it was said why not. */
+static bool
+take_common(struct cli *cli, const char *name, const char *value)
+{
+	bool is_home = strcmp(name, "--home") == 0;
+
+	if (value == NULL || *value == '\0') {
+		CLI_WARN(cli, MSG_ARGS_NEEDS_VALUE, name);
+		return false;
+	}
+	if (!is_home && messages_parse_language(value, &cli->lang) == -1) {
+		CLI_WARN(cli, MSG_ARGS_LANGUAGE, value);
+		return false;
+	}
+	if (is_home)
+		cli->home = value;
+	return true;
+}
+
 /* Options before the verb: --home DIR, --lang LANG, --quiet, -v.  The index of the verb, or -1. */
 static int
 take_options(struct cli *cli, int argc, char *const *argv)
 {
+	const char *value;
 	int i = 1;
 
 	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--help") != 0 &&
@@ -42,12 +79,12 @@ take_options(struct cli *cli, int argc, char *const *argv)
 		} else if (strcmp(argv[i], "--verbose") == 0 || strcmp(argv[i], "-v") == 0) {
 			cli->is_verbose = true;
 			i++;
-		} else if (strcmp(argv[i], "--home") == 0 && i + 1 < argc) {
-			cli->home = argv[i + 1];
-			i += 2;
-		} else if (strcmp(argv[i], "--lang") == 0 && i + 1 < argc &&
-		    messages_parse_language(argv[i + 1], &cli->lang) == 0) {
-			i += 2;
+		} else if (take_value(argc, argv, &i, "--home", &value)) {
+			if (!take_common(cli, "--home", value))
+				return -1;
+		} else if (take_value(argc, argv, &i, "--lang", &value)) {
+			if (!take_common(cli, "--lang", value))
+				return -1;
 		} else {
 			CLI_WARN(cli, MSG_ARGS_UNKNOWN, argv[i]);
 			return -1;

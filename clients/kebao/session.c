@@ -24,6 +24,7 @@ renew(struct session *s)
 {
 	const struct identity_facts *facts = hub_identity(s->hub);
 	int64_t now = (int64_t)time(NULL);
+	struct buf why = BUF_INIT;
 	struct err e = { 0 };
 	struct text until;
 
@@ -34,7 +35,9 @@ renew(struct session *s)
 	if (!hub_renewal_is_due(facts, now))
 		return;
 	if (hub_renew(s->hub, &e) == -1) {
-		CLI_WARN(s->cli, MSG_NOT_RENEWED, text_time(&until, facts->valid_until), e.text);
+		CLI_WARN(s->cli, MSG_NOT_RENEWED, text_time(&until, facts->valid_until),
+		    cli_reason(s->cli, e.text, &why));
+		buf_clear(&why);
 		return;
 	}
 	transfer_on_retry(hub_transfer(s->hub), on_retry, (void *)s->cli);

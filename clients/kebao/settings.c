@@ -89,6 +89,9 @@ parse_hours(struct settings *s, const char *text)
 		    (at[11] != '\0' && at[11] != ',') || parse_minute(at, &hours[n].from) == -1 ||
 		    parse_minute(at + 6, &hours[n].to) == -1)
 			return -1;
+		/* One that ends when it begins looks empty and would be the whole day. */
+		if (hours[n].from == hours[n].to && strncmp(at, "00:00-24:00", 11) != 0)
+			return -1;
 		n++;
 		if (at[11] == '\0')
 			break;
@@ -176,7 +179,9 @@ static const struct {
 	const char *form;
 } table[] = {
 	{ "limit-rate", parse_limit, "bytes a second, such as 500K or 2M" },
-	{ "hours", parse_hours, "such as 22:00-06:00 or 12:00-13:30,22:00-06:00" },
+	{ "hours", parse_hours,
+	    "such as 22:00-06:00 or 12:00-13:30,22:00-06:00; 00:00-24:00 is the whole day, and no"
+	    " other may end when it begins" },
 	{ "monthly-budget", parse_budget, "bytes a month, such as 20G" },
 	{ "connections", parse_connections, "1 to 4" },
 	{ "patience", parse_patience, "seconds, 5 to 600" },

@@ -2,6 +2,17 @@
 #include "clients/kebao/source.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* Who asks puts the path in front of what went wrong: once is enough. */
+static void
+drop_path(struct err *e, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (strncmp(e->text, path, len) == 0 && strncmp(e->text + len, ": ", 2) == 0)
+		memmove(e->text, e->text + len + 2, strlen(e->text + len + 2) + 1);
+}
 
 static int
 fetch(void *ctx, const char *path, size_t max_bytes, struct buf *out, struct err *e)
@@ -14,6 +25,8 @@ fetch(void *ctx, const char *path, size_t max_bytes, struct buf *out, struct err
 	if (buf_printf(&url, e, "/%s", path) == 0 &&
 	    transfer_load(ctx, buf_text(&url), max_bytes, &bytes, e) == 0)
 		rc = buf_add(out, buf_data(&bytes), buf_len(&bytes), e);
+	else if (e != NULL && buf_len(&url) > 0)
+		drop_path(e, buf_text(&url));
 	buf_clear(&url);
 	buf_clear(&bytes);
 	return rc;

@@ -2,7 +2,9 @@
 #include "clients/kebao/transport_error.h"
 
 #include <openssl/x509.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/text.h"
@@ -24,24 +26,106 @@ untrusted_peer(const struct transfer *t, struct err *e)
 	return err_set(e, ERR_UNTRUSTED, "%s: %s", t->base_url, t->curl_text);
 }
 
-/* Of the setting, without the name in it; NULL: none is set (the environment may have one). */
-static const char *
-proxy_host(const struct transfer *t)
-{
-	const char *proxy = t->line.proxy, *host;
+/* --- which proxy --- */
 
-	if (proxy == NULL || *proxy == '\0')
-		return NULL;
-	host = strrchr(proxy, '@');
-	return host != NULL ? host + 1 : proxy;
+/* "host" of "https://host:port", without the brackets of an IPv6 address; lent. */
+static const char *
+host_of(const char *base_url, size_t *len)
+{
+	const char *host = base_url + strlen("https://");
+
+	if (*host == '[') {
+		host++;
+		*len = strcspn(host, "]");
+	} else {
+		*len = strcspn(host, ":/");
+	}
+	return host;
 }
 
+/*
+ * Whether a word of NO_PROXY may mean the host: the name itself or the end of it, as libcurl has
+ * it.  What a range of addresses means is not worked out here: it may.
+ */
+static bool
+may_except(const char *word, size_t len, const char *host, size_t host_len)
+{
+	if (len > 0 && *word == '.') {
+		word++;
+		len--;
+	}
+	if ((len == 1 && *word == '*') || memchr(word, '/', len) != NULL)
+		return true;
+	return len > 0 && len <= host_len &&
+	    strncasecmp(host + host_len - len, word, len) == 0 &&
+	    (len == host_len || host[host_len - len - 1] == '.');
+}
+
+/* The first of the variables that is set and not empty; *name says which; lent, or NULL. */
+static const char *
+from_environment(const char *const *names, const char **name)
+{
+	for (; *names != NULL; names++) {
+		const char *value = getenv(*names);
+
+		*name = *names;
+		if (value != NULL && *value != '\0')
+			return value;
+	}
+	return NULL;
+}
+
+static bool
+goes_without(const char *base_url)
+{
+	static const char *const names[] = { "no_proxy", "NO_PROXY", NULL };
+	const char *name, *word = from_environment(names, &name);
+	size_t host_len;
+	const char *host = host_of(base_url, &host_len);
+
+	for (; word != NULL && *word != '\0'; word += strspn(word, " ,")) {
+		size_t len = strcspn(word, " ,");
+
+		if (may_except(word, len, host, host_len))
+			return true;
+		word += len;
+	}
+	return false;
+}
+
+/*
+ * "host:port" of the proxy that libcurl asks for the hub, and which variable names it ("": the
+ * setting), without a name or password.  false: none, or nobody here can tell.
+ */
+static bool
+find_proxy(const struct transfer *t, char *out, size_t size, const char **variable)
+{
+	static const char *const names[] = {
+		"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL,
+	};
+	const char *proxy = t->line.proxy, *host;
+
+	*variable = "";
+	if (proxy == NULL || *proxy == '\0')
+		proxy = from_environment(names, variable);
+	if (proxy == NULL || goes_without(t->base_url))
+		return false;
+	host = strstr(proxy, "://");
+	host = host != NULL ? host + strlen("://") : proxy;
+	if (strrchr(host, '@') != NULL)
+		host = strrchr(host, '@') + 1;
+	(void)err_quote(out, size, host, strcspn(host, "/"));
+	return true;
+}
+
+/* --- what it means --- */
+
 int
-transport_error(struct transfer *t, CURLcode code, const char *path, struct err *e)
+transport_error(struct transfer *t, CURLcode code, struct err *e)
 {
 	const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
-	const char *proxy = proxy_host(t);
-	char quoted[240];
+	const char *variable;
+	char quoted[240], proxy[120];
 	long connect_status = 0;
 
 	if (code == CURLE_ABORTED_BY_CALLBACK)
@@ -58,8 +142,8 @@ transport_error(struct transfer *t, CURLcode code, const char *path, struct err 
 		return err_set(e, ERR_BAD_INPUT, "the client certificate or its key: %s",
 		    err_quote(quoted, sizeof(quoted), text, strlen(text)));
 	(void)err_quote(quoted, sizeof(quoted), text, strlen(text));
-	if (proxy != NULL && connect_status != 200)
-		return err_set(e, ERR_NETWORK, "%s, through the proxy %s: %s", t->base_url,
-		    proxy, quoted);
-	return err_set(e, ERR_NETWORK, "%s%s: %s", t->base_url, path, quoted);
+	if (connect_status == 200 || !find_proxy(t, proxy, sizeof(proxy), &variable))
+		return err_set(e, ERR_NETWORK, "%s: %s", t->base_url, quoted);
+	return err_set(e, ERR_NETWORK, "%s, through the proxy %s%s%s%s: %s", t->base_url, proxy,
+	    *variable != '\0' ? " (" : "", variable, *variable != '\0' ? ")" : "", quoted);
 }

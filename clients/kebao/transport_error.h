@@ -13,10 +13,10 @@
 
 /*
  * Always -1: code is what curl_easy_perform(t->curl) returned, not CURLE_OK, and no callback of
- * ours stopped it but for an interrupt.  path is what was asked for.  ERR_UNTRUSTED: the peer is
- * not the hub; ERR_DENIED: the proxy wants a password; ERR_BAD_INPUT: our certificate or key; what
- * interrupt_check() says; else ERR_NETWORK, which another attempt may get over.
+ * ours stopped it but for an interrupt.  ERR_UNTRUSTED: the peer is not the hub; ERR_DENIED: the
+ * proxy wants a password; ERR_BAD_INPUT: our certificate or key; what interrupt_check() says; else
+ * ERR_NETWORK, which another attempt may get over; the text names a proxy that was in the way.
  */
-int transport_error(struct transfer *t, CURLcode code, const char *path, struct err *e);
+int transport_error(struct transfer *t, CURLcode code, struct err *e);
 
 #endif

@@ -39,6 +39,11 @@ exits 8 "a setting that does not exist is refused" kb sc config speed 3
 exits 8 "a rate that is none, too" kb sc config limit-rate fast
 like "$err" 'such as 500K' "and the form is shown"
 exits 8 "hours that are none" kb sc config hours 25:00-26:00
+exits 8 "hours that end when they begin" kb sc config hours 22:00-06:00,08:00-08:00
+like "$err" '00:00-24:00 is the whole day, and no other may end when it begins' "and it is said why"
+exits 0 "but the whole day" kb sc config hours 00:00-24:00
+exits 8 "a setting that is none, in Chinese" kb sc config proxy bad --lang zh
+like "$err" '^kebao：输入有误：设置 proxy: "bad" 不对，应为 http://主机:端口' "is said in Chinese all through"
 exits 8 "a proxy's password does not belong on a command line" kb sc config proxy http://me:secret@host:1
 unlike "$(cat "$HOME_SC"/*.json)" secret "and was not kept"
 config hours 22:00-06:00,12:00-13:00
@@ -213,6 +218,26 @@ wait "$KB_PID"
 like "$(cat "$T/start.err")" "through the proxy 127.0.0.1:$PORT: " "a proxy that answers rubbish is named"
 config proxy --unset
 config proxy-password-file --unset
+# tries VARIABLE=VALUE...: what is said of a first try in that environment.
+tries() {
+	: >"$T/start.err"
+	"${AS_USER[@]}" env HOME="$T/home/sc" "$@" "$BIN/kebao" fetch --lang en >"$T/start.out" 2>"$T/start.err" </dev/null &
+	KB_PID=$!
+	wait_for "the other try" grep -q 'again in' "$T/start.err" || bail "no other try"
+	kill "$KB_PID"
+	wait "$KB_PID"
+	err=$(head -n 1 "$T/start.err")
+}
+tries HTTPS_PROXY="http://clerk:secret@127.0.0.1:$PORT"
+like "$err" "^$URL, through the proxy 127\\.0\\.0\\.1:$PORT \\(HTTPS_PROXY\\): " \
+	"one of the environment is named, with the variable"
+unlike "$err" 'clerk|secret' "and without name and password"
+tries all_proxy="127.0.0.1:$PORT"
+like "$err" "through the proxy 127.0.0.1:$PORT \\(all_proxy\\): " "so is one for everything"
+hub_stop
+tries HTTPS_PROXY="http://127.0.0.1:$LINE_PORT" NO_PROXY="example.org, 127.0.0.1"
+like "$err" "^$URL: Failed to connect" "one that is not asked for this hub is not named"
+hub_start || bail "no hub"
 release 100000 09
 down=$(line_stat down)
 exits 0 "HTTPS_PROXY is honoured" as_user env HOME="$T/home/sc" \

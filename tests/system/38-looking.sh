@@ -82,4 +82,32 @@ printf '{"course":"marks",}' >"$T/wrong/course.json"
 run publish bj beijing.ip "$T/wrong" --lang zh
 like "$err" 'course.json: JSON 格式有误：此处应为带英文双引号的项目名.*，位于字节 18$' "a comma too many, in Chinese"
 exits 8 "a file is no folder" publish bj beijing.ip "$T/wrong/course.json"
+# --- what is refused, and why --------------------------------------------------------------
+# refuses REGEX NAME ARGUMENTS...: a command line that the administrator had better not written.
+refuses() {
+	local regex=$1 name=$2
+	shift 2
+	exits 2 "$name" kb admin --lang en "$@"
+	like "$err" "$regex" "and what is allowed is said"
+}
+refuses '^option --days: 200 is not a number from 1 to 90$' "an invitation for too long" hub invite sichuan --days 200
+refuses '^option --days: 0 is not a number from 1 to 90$' "one for no day" hub invite sichuan --days=0
+refuses '^option --role: there is no boss; it is one of: member, publisher, admin, auditor$' "a role that is none" \
+	hub invite sichuan --role boss
+refuses '^option --after: x is not a number from 0' "an entry that is none" hub audit --after x
+refuses '^option --above: 0 is not a number from 1' "a version that is none" hub recover --above 0
+refuses '^there is no course; it is one of: organisations, pairings, channels$' "a kind of document that is none" \
+	hub registry remove course marks
+refuses '^option --progress: there is no xml; it is one of: json$' "a form that is none" fetch --progress=xml
+refuses '^an argument is missing$' "nothing to unset" config --unset
+refuses '^option --days goes only with --renew$' "an option of another verb's half" sign beijing.ip --key "$T/bj.pem" --days 3
+refuses '^option --home needs a value$' "no home behind the option" --home
+refuses '^unknown language xx: there are zh and en$' "a language that is none" --lang xx check
+refuses '^unknown language xx: there are zh and en$' "behind '=', too" --lang=xx check
+refuses '^option --home needs a value$' "an empty home" --home= check
+run kb admin --lang zh hub invite sichuan --days 200
+like "$err" '^选项 --days：200 不对，应为 1 至 90 的整数$' "in Chinese, too"
+exits 0 "a home behind '='" kb sc --home="$T/home/sc/.local/share/kebao" --lang=en list
+like "$out" 'release' "is the home"
+
 done_testing

@@ -70,6 +70,17 @@ reasons_are_said_in_chinese_and_names_are_left_alone(void **state)
 		  "3.0 MiB 是同时需要的空间，2.0 MiB 可用，其中 "
 		  "1.0 MiB 须保留；没有改动任何内容：请腾出空间、少选课程，或用 --low-space，"
 		  "或改设置 reserve" },
+		{ "label: is empty (and 4 more)", "label: 为空（另有 4 处）" },
+		{ "setting limit-rate: \"fast\" is not bytes a second, such as 500K or 2M",
+		  "设置 limit-rate: \"fast\" 不对，应为每秒的字节数，如 500K 或 2M" },
+		{ "there is no setting speed", "没有这个设置：speed" },
+		{ "https://h: Failed to connect to 10.0.0.1 port 443 after 3 ms: Couldn't connect "
+		  "to server", "https://h: 连不上 10.0.0.1 端口 443，用时 3 毫秒" },
+		{ "/api/v1/registry: hub (403): this needs an administrator of the hub; "
+		  "you are a member of x",
+		  "/api/v1/registry：课程中心（403）：这需要课程中心的管理员；"
+		  "现在的身份：a member of x" },
+		{ "no course marks is held here", "没有课程 marks：本机没有" },
 		{ "nobody has said this 从来", "nobody has said this 从来" },
 	};
 

@@ -68,6 +68,7 @@ forms_that_are_none_are_refused(void **state)
 	static const char *const cases[][2] = {
 		{ "hours", "22:00" }, { "hours", "22:00-6:00" }, { "hours", "24:01-25:00" },
 		{ "hours", "22:00-06:00," }, { "hours", "22:60-06:00" }, { "hours", "always" },
+		{ "hours", "08:00-08:00" }, { "hours", "00:00-00:00" }, { "hours", "24:00-24:00" },
 		{ "hours", "22:00-06:00 " }, { "connections", "0" }, { "connections", "5" },
 		{ "patience", "4" }, { "patience", "601" }, { "keep-trying", "on" },
 		{ "proxy", "proxy:3128" }, { "proxy", "socks5://proxy:3128" },
