@@ -58,8 +58,8 @@
 
 /* Bodies and answers held whole, under way at one time (net/budget.h). */
 #define LIMIT_BUDGET_OWNER_BYTES (1u << 20) /* a score of long answers that nobody reads */
-#define LIMIT_BUDGET_ORGS_BYTES (24u << 20) /* all organisations */
-#define LIMIT_BUDGET_ADDRESSES_BYTES (12u << 20) /* all who show no certificate that counts */
+#define LIMIT_BUDGET_KNOWN_BYTES (24u << 20) /* of each, all with a certificate */
+#define LIMIT_BUDGET_ADDRESSES_BYTES (12u << 20) /* of each, all without one that counts */
 
 /* Files. */
 #define LIMIT_FREE_SPACE_RESERVE_BYTES (1ull << 30) /* what uploads leave on the disk by default */

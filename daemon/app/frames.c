@@ -66,13 +66,16 @@ bool
 frames_copy(struct frames *f, const struct frames_key *key, size_t off, void *out, size_t len)
 {
 	const struct kept *k;
+	bool has;
 
 	pthread_mutex_lock(&f->lock);
 	k = find(f, key);
-	if (k != NULL)
+	/* An index that gives the frame another length is not answered out of this one. */
+	has = k != NULL && off <= k->len && len <= k->len - off;
+	if (has)
 		memcpy(out, k->content + off, len);
 	pthread_mutex_unlock(&f->lock);
-	return k != NULL;
+	return has;
 }
 
 void

@@ -29,7 +29,7 @@ int frames_new(size_t max_bytes, struct frames **out, struct err *e)
     __attribute__((warn_unused_result));
 void frames_free(struct frames *f);
 
-/* Copy len bytes of a frame from off on, which it has; false: it is not here. */
+/* Copy len bytes of a frame from off on; false: it is not here, or has not as many. */
 bool frames_copy(struct frames *f, const struct frames_key *key, size_t off, void *out, size_t len);
 
 /* Keep a frame; content (malloc) is taken, and freed at once where it is no use to keep it. */

@@ -53,9 +53,12 @@ struct exchange_hold {
 
 void answer_init(struct reply *r);
 
-/* Count memory held whole for who asks; ERR_BUSY where there is too much of it. */
-int answer_claim(const struct exchange *x, uint64_t bytes, struct budget_claim *claim,
-    struct err *e);
+/*
+ * Count memory held whole for who asks, an answer or a body; ERR_BUSY where there is too much.
+ * What came by the local listener is not counted: it is the operator's.
+ */
+int answer_claim(const struct exchange *x, bool is_answer, uint64_t bytes,
+    struct budget_claim *claim, struct err *e);
 
 /* Close and free everything but the headers' memory, so that another reply can be made. */
 void answer_drop(struct reply *r);

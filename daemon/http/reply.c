@@ -78,7 +78,7 @@ reply_bytes(struct exchange *x, int status, const char *content_type, struct buf
 	assert(!is_empty_status(status) || len == 0);
 	if (x->method == METHOD_HEAD)
 		buf_clear(body);
-	if (answer_claim(x, buf_len(body), &r->claim, &full) == -1) {
+	if (answer_claim(x, true, buf_len(body), &r->claim, &full) == -1) {
 		buf_clear(body);
 		reply_problem(x, &full);
 		return 0;

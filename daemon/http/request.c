@@ -174,7 +174,7 @@ claim_body(struct conn_request *rq, struct err *e)
 {
 	if (rq->x.route->body != ROUTE_BODY_MEMORY)
 		return 0;
-	return answer_claim(&rq->x, rq->x.body_bytes, &rq->body_claim, e);
+	return answer_claim(&rq->x, false, rq->x.body_bytes, &rq->body_claim, e);
 }
 
 static enum step

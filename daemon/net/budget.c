@@ -35,15 +35,23 @@ budget_free(struct budget *b)
 }
 
 static bool
-is_org(const struct budget_owner *o)
+is_known(const struct budget_owner *o)
 {
-	return o->org[0] != '\0';
+	return o->who[0] != '\0';
+}
+
+/* Of the same account: known or not, bodies or answers. */
+static bool
+is_beside(const struct budget_owner *a, const struct budget_owner *b)
+{
+	return a->is_answer == b->is_answer && is_known(a) == is_known(b);
 }
 
 static bool
 is_same(const struct budget_owner *a, const struct budget_owner *b)
 {
-	return strcmp(a->org, b->org) == 0 && (is_org(a) || a->address == b->address);
+	return is_beside(a, b) && strcmp(a->who, b->who) == 0 &&
+	    (is_known(a) || a->address == b->address);
 }
 
 /* Whether bytes fit beside what is held; whoever holds nothing may have any number. */
@@ -53,15 +61,23 @@ fits(uint64_t held, uint64_t bytes, uint64_t limit)
 	return held == 0 || (bytes <= limit && held <= limit - bytes);
 }
 
+static const char *
+name(const struct budget_owner *o)
+{
+	if (!is_known(o))
+		return "your address";
+	return o->is_answer ? "your certificate" : o->who;
+}
+
 /* With the lock held. */
 static int
 check(const struct budget *b, const struct budget_owner *owner, uint64_t bytes, struct err *e)
 {
-	uint64_t limit = is_org(owner) ? LIMIT_BUDGET_ORGS_BYTES : LIMIT_BUDGET_ADDRESSES_BYTES;
+	uint64_t limit = is_known(owner) ? LIMIT_BUDGET_KNOWN_BYTES : LIMIT_BUDGET_ADDRESSES_BYTES;
 	uint64_t own = 0, all = 0;
 
 	for (const struct budget_claim *c = b->first; c != NULL; c = c->next) {
-		if (is_org(&c->owner) == is_org(owner))
+		if (is_beside(&c->owner, owner))
 			all += c->bytes;
 		if (is_same(&c->owner, owner))
 			own += c->bytes;
@@ -69,7 +85,7 @@ check(const struct budget *b, const struct budget_owner *owner, uint64_t bytes, 
 	if (!fits(own, bytes, LIMIT_BUDGET_OWNER_BYTES))
 		return err_set(e, ERR_BUSY,
 		    "%s has as much under way at this hub as it may at one time: try again soon",
-		    is_org(owner) ? owner->org : "your address");
+		    name(owner));
 	if (!fits(all, bytes, limit))
 		return err_set(
 		    e, ERR_BUSY, "others have much under way at this hub: try again soon");

@@ -8,6 +8,7 @@
 #ifndef KEBAO_DAEMON_NET_BUDGET_H
 #define KEBAO_DAEMON_NET_BUDGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -16,10 +17,15 @@
 
 struct budget; /* opaque */
 
-/* Whose it is: an organisation's or, without one, an address's, as census.h tells them apart. */
+/*
+ * Whose it is.  Bodies are an organisation's, answers a certificate's: who leaves answers unread
+ * takes nothing from the requests of his own colleagues.  Without a certificate that counts both
+ * are the address's, as census.h tells them apart.  Bodies and answers are two accounts.
+ */
 struct budget_owner {
-	char org[LIMIT_ID_BYTES + 1]; /* "": none */
-	uint64_t address;             /* census_key(); looked at where org is "" */
+	char who[LIMIT_ID_BYTES + 1]; /* id of an organisation, serial number; "": none */
+	uint64_t address;             /* census_key(); looked at where who is "" */
+	bool is_answer;
 };
 
 /* What is counted of one body or answer; all zero: nothing.  Stays where it is while it counts. */
@@ -35,9 +41,9 @@ void budget_free(struct budget *budget);
 
 /*
  * Count bytes for the owner; the claim held nothing before.  Up to LIMIT_UNCOUNTED_BYTES it holds
- * nothing afterwards, too.  ERR_BUSY: the owner has LIMIT_BUDGET_OWNER_BYTES, or all organisations
- * have LIMIT_BUDGET_ORGS_BYTES, all addresses LIMIT_BUDGET_ADDRESSES_BYTES.  What is larger than
- * these is granted to whoever is alone, so that nothing is refused for ever.
+ * nothing afterwards, too.  ERR_BUSY: the owner has LIMIT_BUDGET_OWNER_BYTES, or all who are
+ * known have LIMIT_BUDGET_KNOWN_BYTES, all addresses LIMIT_BUDGET_ADDRESSES_BYTES, of that account.
+ * What is larger than these is granted to whoever is alone, so that nothing is refused for ever.
  */
 int budget_take(struct budget *budget, struct budget_claim *claim, const struct budget_owner *owner,
     uint64_t bytes, struct err *e) __attribute__((warn_unused_result));

@@ -12,12 +12,12 @@
 #include "daemon/limits.h"
 #include "daemon/net/budget.h"
 
-#define ORGS_AT_ONCE (LIMIT_BUDGET_ORGS_BYTES / LIMIT_BUDGET_OWNER_BYTES)
+#define ORGS_AT_ONCE (LIMIT_BUDGET_KNOWN_BYTES / LIMIT_BUDGET_OWNER_BYTES)
 #define ADDRESSES_AT_ONCE (LIMIT_BUDGET_ADDRESSES_BYTES / LIMIT_BUDGET_OWNER_BYTES)
 
-static const struct budget_owner gd = { .org = "gd", .address = 1 };
-static const struct budget_owner gd_elsewhere = { .org = "gd", .address = 2 };
-static const struct budget_owner firm = { .org = "gd.gz", .address = 1 };
+static const struct budget_owner gd = { .who = "gd", .address = 1 };
+static const struct budget_owner gd_elsewhere = { .who = "gd", .address = 2 };
+static const struct budget_owner firm = { .who = "gd.gz", .address = 1 };
 
 static int
 set_up(void **state)
@@ -44,7 +44,7 @@ owner(const char *format, unsigned n)
 	struct budget_owner o = { .address = n };
 
 	if (format != NULL)
-		(void)snprintf(o.org, sizeof(o.org), "%s%u", format, n);
+		(void)snprintf(o.who, sizeof(o.who), "%s%u", format, n);
 	return o;
 }
 
@@ -96,6 +96,30 @@ without_an_organisation_the_address_counts(void **state)
 	assert_int_equal(budget_take(*state, &two, &there, 20000, NULL), 0);
 	budget_give(*state, &two);
 	budget_give(*state, &one);
+}
+
+/* Of one organisation and of one address; what is full of one kind is free of the other. */
+static void
+bodies_and_answers_are_two_accounts(void **state)
+{
+	const struct budget_owner bodies[] = { gd, owner(NULL, 7) };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct budget_owner answers = bodies[i];
+		struct budget_claim body = { 0 }, answer = { 0 }, more = { 0 };
+		struct err e = { 0 };
+
+		answers.is_answer = true;
+		assert_int_equal(budget_take(*state, &answer, &answers, UINT64_MAX, NULL), 0);
+		assert_int_equal(budget_take(*state, &body, &bodies[i], UINT64_MAX, NULL), 0);
+		assert_int_equal(budget_take(*state, &more, &answers, 20000, &e), -1);
+		assert_non_null(
+		    strstr(e.text, i == 0 ? "your certificate has" : "your address has"));
+		budget_give(*state, &answer);
+		assert_int_equal(budget_take(*state, &more, &answers, 20000, NULL), 0);
+		budget_give(*state, &more);
+		budget_give(*state, &body);
+	}
 }
 
 /* All that there is for those; then somebody of theirs is refused, and of the others is not. */
@@ -158,6 +182,8 @@ main(void)
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_an_organisation_the_address_counts,
 		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(bodies_and_answers_are_two_accounts, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(organisations_have_theirs_and_addresses_theirs,
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_too_large_is_for_who_is_alone, set_up,

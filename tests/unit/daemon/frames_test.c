@@ -82,6 +82,22 @@ the_ones_used_last_are_kept_within_the_bound(void **state)
 }
 
 static void
+nothing_is_copied_from_behind_its_end(void **state)
+{
+	struct frames_key key = key_of("a", 1);
+	char out[101];
+
+	(void)state;
+	keep("a", 1, 'x', 100);
+	assert_true(frames_copy(frames, &key, 0, out, 100));
+	assert_true(frames_copy(frames, &key, 99, out, 1));
+	assert_false(frames_copy(frames, &key, 0, out, 101));
+	assert_false(frames_copy(frames, &key, 99, out, 2));
+	assert_false(frames_copy(frames, &key, 101, out, 0));
+	assert_false(frames_copy(frames, &key, SIZE_MAX, out, 2));
+}
+
+static void
 many_small_ones_end_too(void **state)
 {
 	unsigned n = 0;
@@ -130,6 +146,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(the_ones_used_last_are_kept_within_the_bound),
+		TEST(nothing_is_copied_from_behind_its_end),
 		TEST(many_small_ones_end_too),
 		TEST(channels_share_nothing),
 		TEST(a_piece_is_copied_from_its_place),

@@ -36,7 +36,7 @@ answer_small(struct exchange *x, struct err *e)
 static int
 answer_bulk(struct exchange *x, struct err *e)
 {
-	return answer(x, 200000, e);
+	return answer(x, 150000, e);
 }
 
 static int
@@ -129,8 +129,8 @@ who_waits_for_a_share_is_not_slow(void **state)
 		rig_reply(&c[i], true, &r);
 		assert_int_equal(r.status, 200);
 		assert_true(r.is_whole);
-		assert_int_equal(buf_len(&r.body), 200000);
-		assert_int_equal(buf_data(&r.body)[199999], 'k');
+		assert_int_equal(buf_len(&r.body), 150000);
+		assert_int_equal(buf_data(&r.body)[149999], 'k');
 		rig_reply_clear(&r);
 	}
 	ask(&c[0], "/small", "a"); /* the connection goes on */
