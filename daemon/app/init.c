@@ -62,33 +62,38 @@ remove_contents(int fd, struct err *e)
 	return rc == 0 ? file_remove(fd, VAULT_UNFINISHED, e) : -1; /* the mark goes last */
 }
 
+/* ERR_CONFLICT where something is in it that no init left unfinished. */
 static int
-is_empty(const struct place *p, bool *out, struct err *e)
+check_free(const char *path, struct err *e)
 {
 	struct dirent *entry;
-	DIR *dir = opendir(p->path);
+	bool is_empty = true, is_unfinished = false;
+	DIR *dir = opendir(path);
 
 	if (dir == NULL)
-		return err_errno(e, "cannot list %s", p->path);
-	*out = true;
-	errno = 0;
-	while ((entry = readdir(dir)) != NULL)
+		return err_errno(e, "cannot list %s", path);
+	while ((entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			*out = false;
+			is_empty = false;
+		if (strcmp(entry->d_name, VAULT_UNFINISHED) == 0)
+			is_unfinished = true;
+	}
 	(void)closedir(dir); /* it was only read */
-	return 0;
+	if (is_empty || is_unfinished)
+		return 0;
+	return err_set(e, ERR_CONFLICT, "%s is not empty: give a directory that is new or empty", path);
 }
 
 /* Make or empty the directory and mark it as unfinished. */
 static int
 claim(struct place *p, struct err *e)
 {
-	bool empty = false;
-
 	if (mkdir(p->path, 0700) == 0)
 		p->is_new = true;
 	else if (errno != EEXIST)
 		return err_errno(e, "cannot make %s", p->path);
+	if (check_free(p->path, e) == -1) /* not ours: nothing in it is touched */
+		return -1;
 	p->fd = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->fd == -1)
 		return err_errno(e, "cannot open %s", p->path);
@@ -96,13 +101,6 @@ claim(struct place *p, struct err *e)
 		return -1;
 	if (file_exists(p->fd, VAULT_UNFINISHED) && remove_contents(p->fd, e) == -1)
 		return -1;
-	if (is_empty(p, &empty, e) == -1)
-		return -1;
-	if (!empty) {
-		(void)close(p->fd); /* not ours: nothing in it is touched */
-		p->fd = -1;
-		return err_set(e, ERR_CONFLICT, "%s is not empty", p->path);
-	}
 	return file_create(p->fd, VAULT_UNFINISHED, "", 0, 0600, e);
 }
 
@@ -127,8 +125,7 @@ make_passphrase(const struct init_options *o, int keys_fd, struct buf *out, stru
 	int rc = -1;
 
 	if (o->online_passphrase != NULL) {
-		if (o->online_passphrase_len == 0 ||
-		    memchr(o->online_passphrase, '\n', o->online_passphrase_len) != NULL)
+		if (memchr(o->online_passphrase, '\n', o->online_passphrase_len) != NULL)
 			return err_set(e, ERR_BAD_INPUT, "the online passphrase must be one line");
 		if (buf_add(out, o->online_passphrase, o->online_passphrase_len, e) == -1)
 			return -1;
@@ -258,17 +255,86 @@ out:
 
 /* ---- the whole ---- */
 
+/* The path without links and dots; the directory itself may be missing yet, the one above not. */
 static int
-check_options(const struct init_options *o, struct err *e)
+resolve(const char *path, char out[PATH_MAX], struct err *e)
+{
+	char above[PATH_MAX], last[NAME_MAX + 1];
+	size_t len = strlen(path), from;
+
+	if (realpath(path, out) != NULL)
+		return 0;
+	if (errno != ENOENT)
+		return err_errno(e, "cannot use %s", path);
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	for (from = len; from > 0 && path[from - 1] != '/'; from--)
+		;
+	if (len - from > NAME_MAX || from >= sizeof(above))
+		return err_set(e, ERR_BAD_INPUT, "%s is too long a path", path);
+	(void)snprintf(last, sizeof(last), "%.*s", (int)(len - from), path + from);
+	(void)snprintf(above, sizeof(above), "%.*s", (int)from, path);
+	if (realpath(from == 0 ? "." : above, out) == NULL)
+		return err_errno(e, "cannot make %s", path);
+	from = strlen(out);
+	if (snprintf(out + from, PATH_MAX - from, "%s%s", from == 1 ? "" : "/", last) >=
+	    (int)(PATH_MAX - from))
+		return err_set(e, ERR_BAD_INPUT, "%s is too long a path", path);
+	return 0;
+}
+
+/* Whether both paths, resolved, are one directory, or the second lies in the first. */
+static bool
+holds(const char *outer, const char *inner)
+{
+	size_t len = strlen(outer);
+
+	return strncmp(outer, inner, len) == 0 &&
+	    (inner[len] == '\0' || inner[len] == '/' || len == 1);
+}
+
+static int
+check_places(const struct init_options *o, struct err *e)
+{
+	char state[PATH_MAX], offline[PATH_MAX];
+
+	if (resolve(o->state_dir, state, e) == -1 || resolve(o->offline_dir, offline, e) == -1)
+		return -1;
+	if (holds(state, offline) || holds(offline, state))
+		return err_set(e, ERR_BAD_INPUT,
+		    "the offline keys are to be carried off: give them a directory outside %s, and"
+		    " not above it", state);
+	/* What is not there is free. */
+	if (file_exists(AT_FDCWD, state) && check_free(state, e) == -1)
+		return -1;
+	return file_exists(AT_FDCWD, offline) ? check_free(offline, e) : 0;
+}
+
+int
+init_check(const struct init_options *o, struct err *e)
 {
 	if (o->n_hostnames == 0)
 		return err_set(e, ERR_BAD_INPUT, "a hub needs a host name or an address");
 	if (o->name_zh == NULL && o->name_en == NULL)
 		return err_set(e, ERR_BAD_INPUT, "a hub needs a name");
-	if (o->passphrase_len == 0)
-		return err_set(e, ERR_BAD_INPUT, "the offline keys need a passphrase");
 	if (strpbrk(o->state_dir, "\r\n") != NULL) /* it is a line of the configuration */
 		return err_set(e, ERR_BAD_INPUT, "the state directory's name has a line end");
+	if (o->n_root_keys < 1 || o->root_threshold < 1 || o->root_threshold > o->n_root_keys)
+		return err_set(e, ERR_BAD_INPUT, "%u signatures cannot come from %u root keys",
+		    o->root_threshold, o->n_root_keys);
+	return check_places(o, e);
+}
+
+static int
+check_passphrases(const struct init_options *o, struct err *e)
+{
+	if (o->passphrase_len < INIT_PASSPHRASE_BYTES)
+		return err_set(e, ERR_BAD_INPUT,
+		    "the passphrase of the offline keys is too short: at least %u bytes",
+		    INIT_PASSPHRASE_BYTES);
+	if (o->online_passphrase != NULL && o->online_passphrase_len < INIT_PASSPHRASE_BYTES)
+		return err_set(e, ERR_BAD_INPUT,
+		    "the online passphrase is too short: at least %u bytes", INIT_PASSPHRASE_BYTES);
 	return 0;
 }
 
@@ -323,7 +389,7 @@ init_hub(const struct init_options *given, struct buf *advice, struct err *e)
 	struct buf text = BUF_INIT;
 	int rc = -1;
 
-	if (check_options(given, e) == -1)
+	if (init_check(given, e) == -1 || check_passphrases(given, e) == -1)
 		return -1;
 	if (claim(&state, e) == -1 || claim(&offline, e) == -1 ||
 	    make_absolute(given->state_dir, state_dir, e) == -1 ||

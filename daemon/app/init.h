@@ -37,6 +37,14 @@ struct init_options {
 	int64_t now;             /* UTC seconds */
 };
 
+#define INIT_PASSPHRASE_BYTES 8u /* the least of both passphrases */
+
+/*
+ * What can be said before anybody is asked for a passphrase: numbers, and directories that hold
+ * something or lie within each other.  Nothing is changed.
+ */
+int init_check(const struct init_options *o, struct err *e);
+
 /*
  * On success *advice is what to tell the administrator: the first invitation and what
  * to do next.  It holds a secret: print it, then buf_wipe().  On -1 both directories

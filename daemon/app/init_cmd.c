@@ -151,8 +151,8 @@ parse(int argc, char **argv, struct arguments *a, struct err *e)
 
 	optind = 1;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-		if (option == OPT_HELP) {
+	while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		if (option == OPT_HELP || option == 'h') {
 			a->wants_help = true;
 			return 0;
 		}
@@ -200,7 +200,7 @@ init_cmd_run(int argc, char **argv)
 		print_usage(stdout);
 		return 0;
 	}
-	if (signer_find_program(&program, &e) == -1 ||
+	if (signer_find_program(&program, &e) == -1 || init_check(&a.o, &e) == -1 ||
 	    get_passphrases(&a, &offline, &online, &e) == -1)
 		goto out;
 	a.o.signer_program = buf_text(&program);

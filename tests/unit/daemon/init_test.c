@@ -350,6 +350,64 @@ three_root_keys_make_a_root_of_two(void **state)
 	buf_clear(&root);
 }
 
+/* Keys that are to be carried off are not made where the hub's own things are. */
+static void
+the_offline_keys_lie_outside_the_state(void **state)
+{
+	static const char *const places[][2] = {
+		{ "same", "same" },
+		{ "state", "state/offline" },
+		{ "state", "./state//offline/" },
+		{ "offline/state", "offline" },
+		{ "real", "link" },
+	};
+	struct hub *h = *state;
+	char a[4600], b[4600];
+
+	(void)snprintf(a, sizeof(a), "%s/offline", h->dir);
+	assert_int_equal(mkdir(a, 0700), 0);
+	(void)snprintf(a, sizeof(a), "%s/state", h->dir);
+	assert_int_equal(mkdir(a, 0700), 0);
+	(void)snprintf(a, sizeof(a), "%s/real", h->dir);
+	assert_int_equal(mkdir(a, 0700), 0);
+	(void)snprintf(b, sizeof(b), "%s/link", h->dir);
+	assert_int_equal(symlink("real", b), 0);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct err e = { 0 };
+
+		(void)snprintf(a, sizeof(a), "%s/%s", h->dir, places[i][0]);
+		(void)snprintf(b, sizeof(b), "%s/%s", h->dir, places[i][1]);
+		h->options.state_dir = a;
+		h->options.offline_dir = b;
+		assert_int_equal(init_check(&h->options, &e), -1);
+		assert_int_equal(e.class, ERR_BAD_INPUT);
+		assert_non_null(strstr(e.text, "carried off"));
+		assert_int_equal(hub_found(h, &e), -1);
+	}
+	(void)snprintf(a, sizeof(a), "%s/state", h->dir);
+	(void)snprintf(b, sizeof(b), "%s/state-offline", h->dir); /* not in it: beside it */
+	assert_int_equal(init_check(&h->options, NULL), 0);
+	assert_false(file_exists(AT_FDCWD, b));
+}
+
+static void
+a_short_passphrase_is_refused(void **state)
+{
+	struct hub *h = *state;
+	struct err e = { 0 };
+
+	h->options.passphrase_len = 7;
+	assert_int_equal(init_check(&h->options, NULL), 0); /* nobody was asked for it yet */
+	assert_int_equal(hub_found(h, &e), -1);
+	assert_non_null(strstr(e.text, "offline keys is too short: at least 8 bytes"));
+	h->options.passphrase_len = 8;
+	h->options.online_passphrase = "seven..";
+	h->options.online_passphrase_len = 7;
+	assert_int_equal(hub_found(h, &e), -1);
+	assert_non_null(strstr(e.text, "online passphrase is too short"));
+	assert_false(file_exists(AT_FDCWD, h->state));
+}
+
 int
 main(void)
 {
@@ -364,6 +422,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_failure_leaves_nothing, prepare, clean),
 		cmocka_unit_test_setup_teardown(an_init_that_was_cut_off_is_begun_anew, prepare,
 		    clean),
+		cmocka_unit_test_setup_teardown(the_offline_keys_lie_outside_the_state, prepare,
+		    clean),
+		cmocka_unit_test_setup_teardown(a_short_passphrase_is_refused, prepare, clean),
 		cmocka_unit_test_setup_teardown(three_root_keys_make_a_root_of_two, prepare, clean),
 	};
 
