@@ -102,7 +102,7 @@ code_decode(struct code *out, const char *text, struct err *e)
 		    "the enrolment code is not complete: %d characters follow KB1-, here are %zu",
 		    CODE_DIGITS, n_digits);
 	if (hex_base32_decode(raw, sizeof(raw), text) == -1) {
-		err_set(e, ERR_BAD_INPUT, "the enrolment code has a character that no code has");
+		err_set(e, ERR_BAD_INPUT, "the enrolment code is mistyped: no code is written so");
 		goto out;
 	}
 	digest_of(&sum, raw, CODE_BODY_LEN);

@@ -105,7 +105,7 @@ read_computed(struct json_at top, struct record *r, struct record_findings *f)
 
 /* Refuse what is no object, and what has members that nobody knows. */
 static int
-check_members(struct json_at top, bool is_record, struct err *e)
+check_members(struct json_at top, struct err *e)
 {
 	static const char *const computed[] = { "format", "channel", "release", "published",
 		"files", "bytes", "tar", "index" };
@@ -114,7 +114,25 @@ check_members(struct json_at top, bool is_record, struct err *e)
 
 	memcpy(names, record_read_shared, sizeof(record_read_shared));
 	memcpy(names + RECORD_READ_N_SHARED, computed, sizeof(computed));
-	return json_only(top, names, RECORD_READ_N_SHARED + (is_record ? N_COMPUTED : 0), e);
+	return json_only(top, names, RECORD_READ_N_SHARED + N_COMPUTED, e);
+}
+
+/* Each member that course.json does not have: people mend all at once. */
+static void
+note_strangers(struct json_at top, struct record_findings *f)
+{
+	struct err e;
+
+	for (struct json_at it = json_first(top); json_is(it); it = json_next(it)) {
+		size_t i = 0;
+
+		while (i < RECORD_READ_N_SHARED && strcmp(record_read_shared[i], json_key(it)) != 0)
+			i++;
+		if (i == RECORD_READ_N_SHARED) {
+			(void)json_wrong(it, &e, "there is no such member here");
+			record_check_note(f, &e);
+		}
+	}
 }
 
 /* The gate, the tree, an empty record. */
@@ -154,7 +172,7 @@ record_parse(const void *bytes, size_t len, enum record_mode mode, struct record
 
 	if (begin(&in, bytes, len, GATE_SIGNED, e) == -1)
 		goto out;
-	if (mode == RECORD_STRICT && check_members(json_top(in.doc), true, e) == -1)
+	if (mode == RECORD_STRICT && check_members(json_top(in.doc), e) == -1)
 		goto out;
 	read_computed(json_top(in.doc), in.r, &in.f);
 	record_read_course(json_top(in.doc), false, in.r, &in.f);
@@ -183,15 +201,17 @@ record_parse_course(const void *bytes, size_t len, struct record **out, struct b
 {
 	struct reading in = { NULL, NULL, { findings, 0, { 0 }, false } };
 	struct err mine = { 0 };
+	size_t n_strangers;
 	int rc = -1;
 
 	if (begin(&in, bytes, len, GATE_ANY, &mine) == -1) {
 		record_check_note(&in.f, &mine);
 		goto out;
 	}
-	note_if(check_members(json_top(in.doc), false, &mine), &in.f, &mine);
+	note_strangers(json_top(in.doc), &in.f);
+	n_strangers = in.f.n;
 	record_read_course(json_top(in.doc), true, in.r, &in.f);
-	if (in.f.n == 0)
+	if (in.f.n == n_strangers)
 		record_check_course(in.r, RECORD_STRICT, &in.f);
 	if (in.f.n > 0)
 		goto out;

@@ -87,6 +87,8 @@ init(const struct cli *cli, const char *dir)
 	if (record_course_template(id, &template, &e) == -1)
 		goto out;
 	rc = file_create(dirfd, COURSE_FILE, buf_data(&template), buf_len(&template), 0644, &e);
+	if (rc == -1)
+		err_within(&e, "%s", dir);
 out:
 	if (dirfd != -1)
 		(void)close(dirfd); /* only a handle */
@@ -267,6 +269,8 @@ say(const struct cli *cli, const struct publish_args *a, const struct record *re
 	(void)text_number(&release, f->release);
 	if (f->is_unchanged) {
 		CLI_SAY(cli, MSG_PUBLISH_UNCHANGED, a->channel, record->course, release.s);
+		if (a->label != NULL || a->notes != NULL)
+			CLI_WARN(cli, MSG_PUBLISH_WISHES_UNUSED);
 		return;
 	}
 	if (f->is_waiting_already) {

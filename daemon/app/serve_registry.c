@@ -99,8 +99,11 @@ serve_registry_drop(struct exchange *x, struct err *e)
 		return access_absent(e);
 	pthread_mutex_lock(&app->registry_lock);
 	now = access_registry(app->access);
-	if (regset_without(registry_docs(now), kind, id, &new, e) == 0)
+	if (regset_without(registry_docs(now), kind, id, &new, e) == 0) {
 		rc = replace(x, registry_docs(now), &new, e);
+		if (rc == -1 && e->class == ERR_BAD_INPUT) /* what is left does not agree */
+			err_within(e, "%s is still referred to, change this first", id);
+	}
 	pthread_mutex_unlock(&app->registry_lock);
 	regset_clear(&new);
 	registry_release(now);

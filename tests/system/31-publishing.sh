@@ -38,6 +38,11 @@ exits 0 "the same folder again" kb bj --lang en publish "$T/trademark-basics" --
 	--passphrase-file "$PASS"
 like "$out" 'unchanged since release 1, nothing was published' "is said to be unchanged"
 is "$(objects)" "$before" "and adds nothing"
+unlike "$err" '--label' "and nothing is said of a label"
+exits 0 "with a label and notes" kb bj --lang en publish "$T/trademark-basics" --channel beijing.ip \
+	--key "$T/bj.pem" --passphrase-file "$PASS" --label 修订版 --notes 改了标签
+like "$out" 'unchanged since release 1' "it is unchanged all the same"
+like "$err" '--label and --notes were not used: .*--force' "and what was not used is said"
 exits 0 "a release all the same" kb bj --lang en publish "$T/trademark-basics" --channel beijing.ip --key "$T/bj.pem" \
 	--passphrase-file "$PASS" --force
 like "$out" 'release 2 .* 0 of them new' "has no new frame"

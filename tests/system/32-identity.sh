@@ -46,6 +46,7 @@ refuse() { # STATUS REGEX NAME CODE: nobody is enrolled with it
 case ${code:20:1} in A) other=B ;; *) other=A ;; esac
 mistyped=${code:0:20}$other${code:21}
 refuse 8 'mistyped' "a mistyped code" "$mistyped"
+refuse 8 'mistyped' "a code whose last character no code has" "${code%?}Z"
 refuse 8 'not complete' "half a code" "${code:0:30}"
 refuse 8 'not an enrolment code' "what is no code" "hello"
 exits 0 "the code itself, in small letters" kb new enroll "$URL" "$(tr '[:upper:]' '[:lower:]' <<<"$code")"

@@ -342,6 +342,23 @@ all_findings_are_told_at_once(void **state)
 }
 
 static void
+what_nobody_knows_hides_nothing_else(void **state)
+{
+	static const char bad[] = "{\"course\":\"A\",\"lable\":\"1\",\"titel\":{}}";
+	struct buf findings = BUF_INIT;
+	struct record *r;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(record_parse_course(bad, strlen(bad), &r, &findings, &e), -1);
+	assert_non_null(strstr(buf_text(&findings), "lable: there is no such member here\n"));
+	assert_non_null(strstr(buf_text(&findings), "titel: there is no such member here\n"));
+	assert_non_null(strstr(buf_text(&findings), "label: missing"));
+	assert_non_null(strstr(buf_text(&findings), "\"A\""));
+	buf_clear(&findings);
+}
+
+static void
 a_course_has_only_members_of_its_own(void **state)
 {
 	struct record *r;
@@ -461,6 +478,7 @@ main(void)
 		cmocka_unit_test(encoding_checks_first),
 		cmocka_unit_test(a_course_becomes_a_record),
 		cmocka_unit_test(all_findings_are_told_at_once),
+		cmocka_unit_test(what_nobody_knows_hides_nothing_else),
 		cmocka_unit_test(a_course_has_only_members_of_its_own),
 		cmocka_unit_test(the_template_asks_for_what_is_missing),
 		cmocka_unit_test(people_get_their_language_or_the_next_best),
