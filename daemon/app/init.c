@@ -81,7 +81,8 @@ check_free(const char *path, struct err *e)
 	(void)closedir(dir); /* it was only read */
 	if (is_empty || is_unfinished)
 		return 0;
-	return err_set(e, ERR_CONFLICT, "%s is not empty: give a directory that is new or empty", path);
+	return err_set(
+	    e, ERR_CONFLICT, "%s is not empty: give a directory that is new or empty", path);
 }
 
 /* Make or empty the directory and mark it as unfinished. */

@@ -56,6 +56,9 @@ as_user curl -sSf --cacert "$identity/ca.pem" --cert "$identity/client.pem" --ke
 exits 0 "a bundle is verified, whatever its name" kb sc --lang en verify "$T/home/sc/download (1)"
 like "$out" 'the bundle of beijing.ip/marks release 2, as signed' "and named"
 printf x | as_user dd of="$T/home/sc/download (1)" bs=1 seek=100000 conv=notrunc status=none
+printf 'PK\003\004 and so on' >"$T/home/sc/course.zip"
+exits 3 "a zip is not" kb sc --lang en verify "$T/home/sc/course.zip"
+like "$err" 'not signed: it cannot be verified' "and why is said"
 exits 3 "a changed one is not" kb sc --lang en verify "$T/home/sc/download (1)"
 
 mkdir "$T/wrong"
