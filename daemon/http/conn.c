@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "daemon/http/body.h"
 #include "daemon/http/line.h"
 #include "daemon/http/reads.h"
 #include "daemon/http/request.h"
@@ -239,7 +240,7 @@ conn_advance(struct conn *c)
 	static enum step (*const step_of[])(struct conn *) = {
 		[CONN_HANDSHAKE] = shake_hands,
 		[CONN_HEAD] = request_read_head,
-		[CONN_BODY] = request_read_body,
+		[CONN_BODY] = body_read,
 		[CONN_CALL] = request_called,
 		[CONN_REPLY] = send_reply,
 		[CONN_LINGER] = linger,

@@ -10,9 +10,6 @@
 /* CONN_HEAD: read and judge a head, find its route, begin. */
 enum step request_read_head(struct conn *c);
 
-/* CONN_BODY: read the body into memory, or piece by piece for the route's sink. */
-enum step request_read_body(struct conn *c);
-
 /* The calls of c->calls: on the loop or in a pool, never both at once. */
 void request_run(struct conn *c);
 
