@@ -160,6 +160,7 @@ step recover-channel "the channel above"
 readable "a restored hub"
 
 step close "a channel ends"
+exits 11 "recipients are told" kb sc check
 readable "a channel that has ended"
 
 for name in $(blocks); do
