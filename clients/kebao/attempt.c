@@ -462,7 +462,8 @@ judge_answer(const struct attempt *a, struct err *e)
 	if (status < 200 || status >= 300) {
 		(void)problem_judge(
 		    status, buf_data(&a->problem), buf_len(&a->problem), a->r->path, e);
-		if (buf_len(&a->t->cert) > 0 &&
+		/* Metadata is asked for until there is none: catalogue.c judges in the end. */
+		if (buf_len(&a->t->cert) > 0 && strncmp(a->r->path, "/metadata/", 10) != 0 &&
 		    (e->class == ERR_NOT_FOUND || e->class == ERR_DENIED) &&
 		    transfer_check_standing(a->t, e) == -1)
 			return -1; /* with the true reason */

@@ -339,6 +339,9 @@ catalogue_open(struct home *home, struct hub *hub, int64_t now, struct catalogue
 		goto out;
 	if (take_roles(c, now, e) == -1)
 		goto out;
+	/* Revoked meanwhile: then it was not the channels that were withheld. */
+	if (hub != NULL && transfer_check_standing(hub_transfer(hub), e) == -1)
+		goto out;
 	*out = c;
 	c = NULL;
 	rc = 0;

@@ -186,8 +186,9 @@ int transfer_range(struct transfer *t, const char *path, uint64_t off, uint64_t 
 enum transfer_standing transfer_standing(const struct transfer *t);
 /*
  * 0 where the hub knows us, or has not said; else ERR_DENIED, the text saying what to do, and
- * status_must_enrol() is true of it.  A refusal (404, 403) of a request that showed a
- * certificate is turned into this, because who was revoked meanwhile is a stranger to the hub.
+ * status_must_enrol() is true of it.  A refusal (404, 403) of a request that showed a certificate
+ * is turned into this, because who was revoked meanwhile is a stranger to the hub; but not one of
+ * metadata, which is asked for until there is none.
  */
 int transfer_check_standing(const struct transfer *t, struct err *e)
     __attribute__((warn_unused_result));
