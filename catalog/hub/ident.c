@@ -7,34 +7,65 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Open addressing, at most half full.  Serials are random (the signer draws them),
- * so their first digits are as good a hash as any.
- */
+struct slot {
+	struct ident_enrolment row; /* an empty serial marks a free slot */
+	uint64_t holder;
+};
+
+/* Open addressing, at most half full. */
 struct ident_table {
 	atomic_uint refs;
 	size_t n_slots; /* a power of two */
-	struct ident_enrolment *slots; /* owned; an empty serial marks a free slot */
+	struct slot *slots; /* owned */
 };
 
-static size_t
-slot_of(const struct ident_table *t, const char *serial)
+/* FNV-1a: serials are random, but a table loaded by hand may hold any. */
+static uint64_t
+hash(const char *serial)
 {
-	uint64_t h = 14695981039346656037u; /* FNV-1a: a table loaded by hand may hold any serial */
+	uint64_t h = 14695981039346656037u;
 
 	for (; *serial != '\0'; serial++)
 		h = (h ^ (uint8_t)*serial) * 1099511628211u;
-	return (size_t)(h ^ h >> 32) & (t->n_slots - 1);
+	return h;
 }
 
-static struct ident_enrolment *
+static struct slot *
 probe(const struct ident_table *t, const char *serial)
 {
-	size_t i = slot_of(t, serial);
+	uint64_t h = hash(serial);
+	size_t i = (size_t)(h ^ h >> 32) & (t->n_slots - 1);
 
-	while (t->slots[i].serial[0] != '\0' && strcmp(t->slots[i].serial, serial) != 0)
+	while (t->slots[i].row.serial[0] != '\0' && strcmp(t->slots[i].row.serial, serial) != 0)
 		i = (i + 1) & (t->n_slots - 1);
 	return &t->slots[i];
+}
+
+/*
+ * Up to the first of those that renew one another, or to one whose holder is known, and down
+ * again.  steps is for a circle, which nobody but a hand can make.
+ */
+static void
+set_holder(struct ident_table *t, struct slot *from, size_t steps)
+{
+	struct slot *at = from;
+	const char *first = at->row.serial;
+	uint64_t holder = 0;
+
+	while (at->row.serial[0] != '\0' && at->holder == 0 && steps-- > 0) {
+		first = at->row.serial;
+		if (at->row.renews[0] == '\0')
+			break;
+		first = at->row.renews;
+		at = probe(t, first);
+	}
+	holder = at->holder != 0 ? at->holder : hash(first) | 1;
+	for (at = from; at->row.serial[0] != '\0' && at->holder == 0;
+	    at = probe(t, at->row.renews)) {
+		at->holder = holder;
+		if (at->row.renews[0] == '\0')
+			break;
+	}
 }
 
 int
@@ -55,7 +86,7 @@ ident_table_new(const struct ident_enrolment *rows, size_t n_rows, struct ident_
 		return err_nomem(e);
 	}
 	for (size_t i = 0; i < n_rows; i++) {
-		struct ident_enrolment *slot;
+		struct slot *slot;
 
 		if (rows[i].serial[0] == '\0') {
 			ident_table_release(t);
@@ -63,13 +94,15 @@ ident_table_new(const struct ident_enrolment *rows, size_t n_rows, struct ident_
 			    rows[i].org);
 		}
 		slot = probe(t, rows[i].serial);
-		if (slot->serial[0] != '\0') {
+		if (slot->row.serial[0] != '\0') {
 			ident_table_release(t);
 			return err_set(e, ERR_BAD_INPUT, "serial %s is enrolled twice",
 			    rows[i].serial);
 		}
-		*slot = rows[i];
+		slot->row = rows[i];
 	}
+	for (size_t i = 0; i < n_rows; i++)
+		set_holder(t, probe(t, rows[i].serial), n_rows);
 	*out = t;
 	return 0;
 }
@@ -103,7 +136,7 @@ ident_find(const struct ident_table *t, const char *serial, int64_t now, struct 
 	if (strlen(serial) > IDENT_SERIAL_HEX_LEN)
 		return;
 	(void)snprintf(out->serial, sizeof(out->serial), "%s", serial); /* fits: just checked */
-	row = probe(t, serial);
+	row = &probe(t, serial)->row;
 	if (row->serial[0] == '\0')
 		return;
 	memcpy(out->org, row->org, sizeof(out->org));
@@ -115,6 +148,14 @@ ident_find(const struct ident_table *t, const char *serial, int64_t now, struct 
 		out->state = IDENT_EXPIRED;
 	else
 		out->state = IDENT_OK;
+}
+
+uint64_t
+ident_holder(const struct ident_table *t, const char *serial)
+{
+	const struct slot *slot = probe(t, serial);
+
+	return slot->holder != 0 ? slot->holder : hash(serial) | 1;
 }
 
 const char *

@@ -34,6 +34,7 @@ struct ident_enrolment {
 	int64_t issued_at;  /* UTC seconds */
 	int64_t expires_at;
 	int64_t revoked_at; /* 0: not revoked */
+	char renews[IDENT_SERIAL_HEX_LEN + 1]; /* the serial that asked for it; "": an invitation */
 };
 
 /* Who asks.  org, role and expires_at are set unless state is NONE or UNKNOWN. */
@@ -58,6 +59,12 @@ void ident_table_release(struct ident_table *t); /* NULL is fine */
  * Revoked wins over expired.  Always fills *out.
  */
 void ident_find(const struct ident_table *t, const char *serial, int64_t now, struct ident *out);
+
+/*
+ * Who holds the certificate, as a number: the same for all that renew one another, whatever their
+ * keys; in all likelihood another for others.  Of a serial that is not in the table: its own.
+ */
+uint64_t ident_holder(const struct ident_table *t, const char *serial);
 
 /* "member", "publisher", "admin", "auditor". */
 const char *ident_role_name(enum ident_role role);

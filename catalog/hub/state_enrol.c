@@ -207,7 +207,7 @@ read_row(struct state_query *q, struct ident_enrolment *row, struct err *e)
 	row->issued_at = state_query_get_int(q, 3);
 	row->expires_at = state_query_get_int(q, 4);
 	row->revoked_at = state_query_get_int(q, 5);
-	return 0;
+	return state_query_copy_text(q, 6, row->renews, sizeof(row->renews), e);
 }
 
 int
@@ -222,7 +222,10 @@ state_enrol_list(struct state *s, struct ident_enrolment **out, size_t *n, struc
 	if (state_db_reader_take(s, &db, e) == -1)
 		return -1;
 	if (state_query_open(&q, db,
-	        "SELECT serial, org, role, issued_at, expires_at, revoked_at FROM enrolments"
+	        "SELECT serial, org, role, issued_at, expires_at, revoked_at,"
+	        "  coalesce(substr(actor, instr(actor, '/') + 1), '') FROM enrolments LEFT JOIN"
+	        "  (SELECT detail, min(actor) AS actor FROM audit WHERE action = 'renew'"
+	        "   GROUP BY detail) ON detail = serial"
 	        " ORDER BY issued_at, serial",
 	        e) == 0)
 		while ((got = state_query_step(&q, e)) == 1) {

@@ -44,7 +44,10 @@ int state_enrol_redeem(struct state *s, const struct digest *secret_hash,
     const struct digest *csr_hash, const struct ident_enrolment *row, const char *certificate,
     const struct audit_note *note, struct err *e);
 
-/* An enrolment without an invitation: a renewal. */
+/*
+ * An enrolment without an invitation: a renewal.  *note says what is renewed, and is the only
+ * place that does: action "renew", actor "<org>/<serial>", detail the new serial.
+ */
 int state_enrol_add(struct state *s, const struct ident_enrolment *row,
     const struct audit_note *note, struct err *e);
 
@@ -52,7 +55,7 @@ int state_enrol_add(struct state *s, const struct ident_enrolment *row,
 int state_enrol_revoke(struct state *s, const char *serial, int64_t now,
     const struct audit_note *note, struct err *e);
 
-/* All enrolments by date of issue; free() the array. */
+/* All enrolments by date of issue, with what they renew; free() the array. */
 int state_enrol_list(struct state *s, struct ident_enrolment **out, size_t *n, struct err *e);
 
 #endif

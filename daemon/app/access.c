@@ -173,6 +173,16 @@ access_set_registry(struct access *a, struct registry *reg, struct err *e)
 	return swap(a, NULL, registry_hold(reg), e);
 }
 
+uint64_t
+access_holder(struct access *a, const char *serial)
+{
+	struct access_tables *t = hold(a);
+	uint64_t holder = ident_holder(t->idents, serial);
+
+	release(t);
+	return holder;
+}
+
 struct registry *
 access_registry(struct access *a)
 {

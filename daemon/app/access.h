@@ -38,6 +38,9 @@ int access_reload_identities(struct access *a, struct state *state, struct err *
 /* Show another registry; takes a reference of its own. */
 int access_set_registry(struct access *a, struct registry *reg, struct err *e);
 
+/* As ident_holder(), by the table now in force. */
+uint64_t access_holder(struct access *a, const char *serial);
+
 /* The registry now in force; the caller releases it with registry_release(). */
 struct registry *access_registry(struct access *a);
 

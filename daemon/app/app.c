@@ -116,6 +116,7 @@ fill_service(struct app *app)
 	s->app = app;
 	s->routes = routes_public(&s->n_routes);
 	s->local_routes = routes_local(&s->n_local_routes);
+	s->holder = context_holder;
 	s->before = context_before;
 	s->still_allowed = context_still_allowed;
 	s->after = context_after;

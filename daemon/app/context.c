@@ -47,6 +47,12 @@ set_group(struct exchange *x, const struct access_client *c)
 	}
 }
 
+uint64_t
+context_holder(void *app, const char *serial)
+{
+	return access_holder(((struct app *)app)->access, serial);
+}
+
 void
 context_before(struct exchange *x)
 {

@@ -90,6 +90,7 @@ struct audit_note context_own_note(int64_t now, const char *action, const char *
     const char *detail);
 
 /* The hooks of struct service. */
+uint64_t context_holder(void *app, const char *serial);
 void context_before(struct exchange *x);
 bool context_still_allowed(struct exchange *x);
 void context_after(struct exchange *x, int status, uint64_t sent_bytes, bool is_whole);

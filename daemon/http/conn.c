@@ -136,13 +136,16 @@ begin_tls(struct conn *c)
 	return -1;
 }
 
-/* One more of its client's certificate, before it says anything. */
+/* One more of who holds its certificate, before it says anything. */
 static void
 count_cert(struct conn *c)
 {
-	if (c->identity.cert != CERT_VERIFIED)
+	const struct service *service = c->env->service;
+
+	if (c->identity.cert != CERT_VERIFIED || service->holder == NULL)
 		return;
-	c->is_counted = census_enter(c->env->certs, c->identity.key);
+	c->holder = service->holder(service->app, c->identity.serial);
+	c->is_counted = census_enter(c->env->certs, c->holder);
 	c->is_over_cap = !c->is_counted;
 	if (c->is_over_cap)
 		(void)atomic_fetch_add(&c->env->counters->over_cap, 1);
@@ -382,7 +385,7 @@ conn_free(struct conn *c)
 		c->next->link = c->link;
 	env->n--;
 	if (c->is_counted)
-		census_leave(env->certs, c->identity.key);
+		census_leave(env->certs, c->holder);
 	if (env->on_gone != NULL)
 		env->on_gone(env->owner, &c->address);
 	free(c);

@@ -69,7 +69,7 @@ struct conn_env {
 	struct tls *tls;
 	struct share *share;                       /* NULL: no line is configured */
 	struct budget *budget;
-	struct census *certs;                      /* connections by client's key */
+	struct census *certs;                      /* connections by holder */
 	struct conn_counters *counters;
 	void *owner;
 	/* A connection is gone: its address no longer counts. */
@@ -151,6 +151,7 @@ struct conn {
 	struct sockaddr_storage address;
 	char peer[INET6_ADDRSTRLEN];
 	struct tls_peer identity;
+	uint64_t holder;              /* of its certificate, where is_counted */
 	uint64_t number, n_requests;
 	unsigned lane;                /* of env->turns */
 	struct conn *turn_next, **turn_link; /* who queues in it; link NULL: not queueing */

@@ -78,6 +78,9 @@ struct service {
 	size_t n_routes;
 	const struct route *local_routes; /* for the plain local listener: /healthz, ... */
 	size_t n_local_routes;
+	/* Loop, after the handshake.  Who holds a certificate of our CA: connections of one
+	 * holder are counted together. */
+	uint64_t (*holder)(void *app, const char *serial);
 	/* Loop.  Sets x->client and x->who from x->cert and x->serial; may add reply
 	 * headers, which then stand on every answer to this request. */
 	void (*before)(struct exchange *x);

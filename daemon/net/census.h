@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many connections each key holds.  A key is an address (IPv4 by address, IPv6 by its /64,
- * which is what one subscriber gets) or a client's public key.  Memory is kept for keys that hold
- * connections and for no others.  Any thread; threads meet where two keys share one of 16 locks.
+ * How many connections each key has.  A key is an address (IPv4 by address, IPv6 by its /64,
+ * which is what one subscriber gets) or the holder of a client's certificate.  Memory is kept
+ * for keys that have connections and for no others.  Any thread; threads meet where two keys
+ * share one of 16 locks.
  */
 #ifndef KEBAO_DAEMON_NET_CENSUS_H
 #define KEBAO_DAEMON_NET_CENSUS_H

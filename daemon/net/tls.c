@@ -20,8 +20,7 @@
 
 struct tls {
 	OSSL_LIB_CTX *lib;
-	EVP_CIPHER *ticket_cipher;
-	EVP_MD *sha256; /* what is not fetched from lib is shared by all threads */
+	EVP_CIPHER *ticket_cipher; /* what is not fetched from lib is shared by all threads */
 	struct tickets *tickets; /* borrowed */
 	SSL_CTX *ctx;
 	X509_STORE *clients; /* what a client's certificate must come from */
@@ -294,9 +293,7 @@ tls_new(const struct service_certs *certs, struct tickets *tickets, struct err *
 	tls->lib = OSSL_LIB_CTX_new();
 	if (tls->lib != NULL)
 		tls->ticket_cipher = EVP_CIPHER_fetch(tls->lib, "AES-256-CBC", NULL);
-	if (tls->ticket_cipher != NULL)
-		tls->sha256 = EVP_MD_fetch(tls->lib, "SHA256", NULL);
-	if (tls->sha256 == NULL) {
+	if (tls->ticket_cipher == NULL) {
 		fail(e, ERR_SYSTEM, "TLS");
 		goto fail;
 	}
@@ -322,7 +319,6 @@ tls_free(struct tls *tls)
 	SSL_CTX_free(tls->ctx);
 	X509_STORE_free(tls->clients);
 	EVP_CIPHER_free(tls->ticket_cipher);
-	EVP_MD_free(tls->sha256);
 	OSSL_LIB_CTX_free(tls->lib);
 	free(tls);
 }
@@ -393,18 +389,6 @@ read_time(const ASN1_TIME *t, int64_t *out)
 	return 0;
 }
 
-/* A certificate renewed for the same key is the same machine. */
-static int
-read_key(const struct tls *tls, const X509 *cert, struct tls_peer *out)
-{
-	uint8_t hash[EVP_MAX_MD_SIZE];
-
-	if (X509_pubkey_digest(cert, tls->sha256, hash, NULL) != 1)
-		return -1;
-	memcpy(&out->key, hash, sizeof(out->key));
-	return 0;
-}
-
 void
 tls_judge_peer(const struct tls *tls, SSL *ssl, struct tls_peer *out)
 {
@@ -415,8 +399,7 @@ tls_judge_peer(const struct tls *tls, SSL *ssl, struct tls_peer *out)
 	if (cert == NULL)
 		return;
 	if (is_ours(tls, ssl, cert) && read_time(X509_get0_notBefore(cert), &out->from) == 0 &&
-	    read_time(X509_get0_notAfter(cert), &out->until) == 0 && read_serial(cert, out) == 0 &&
-	    read_key(tls, cert, out) == 0) {
+	    read_time(X509_get0_notAfter(cert), &out->until) == 0 && read_serial(cert, out) == 0) {
 		out->cert = CERT_VERIFIED;
 		return;
 	}

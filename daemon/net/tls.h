@@ -39,7 +39,6 @@ struct tls_peer {
 	/* lower-case hexadecimal, at least 32 digits; "" unless VERIFIED */
 	char serial[65];
 	int64_t from, until;     /* seconds of validity, both included */
-	uint64_t key;            /* the first 8 bytes of its public key's SHA-256; or 0 */
 };
 
 /*

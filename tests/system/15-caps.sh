@@ -13,13 +13,23 @@ world
 wire_ca
 wire_enrol one sichuan || bail "no member"
 wire_enrol two sichuan || bail "no second member"
-jq -n --rawfile csr "$T/one.csr" '{csr: $csr}' >"$T/renew.json"
-as one -o "$T/enrolled.json" --fail -H 'Content-Type: application/json' --data-binary "@$T/renew.json" \
-	"$URL/api/v1/renew" || bail "no renewal"
-json certificate <"$T/enrolled.json" >"$T/renewed.crt"
+# renew OLD NEW: OLD asks for a certificate for the key of NEW.
+renew() {
+	jq -n --rawfile csr "$T/$2.csr" '{csr: $csr}' >"$T/renew.json"
+	as "$1" -o "$T/enrolled.json" --fail -H 'Content-Type: application/json' --data-binary "@$T/renew.json" \
+		"$URL/api/v1/renew" || bail "no renewal"
+	json certificate <"$T/enrolled.json" >"$T/$2.crt"
+}
+key_of() { openssl x509 -in "$T/$1.crt" -noout -pubkey; }
 cp "$T/one.key" "$T/renewed.key"
-isnt "$(openssl x509 -in "$T/renewed.crt" -noout -serial)" "$(openssl x509 -in "$T/one.crt" -noout -serial)" \
-	"the same key has a second certificate"
+cp "$T/one.csr" "$T/renewed.csr"
+renew one renewed
+is "$(key_of renewed)" "$(key_of one)" "somebody renews with the same key"
+wire_request other
+renew one other
+wire_request third
+renew other third
+isnt "$(key_of third)" "$(key_of one)" "and with another, and that once more with another"
 
 hub_stop
 LOCAL=$(free_port)
@@ -72,7 +82,9 @@ is "$(json class <"$T/body")" busy "... as a program reads it"
 like "$(json detail <"$T/body")" 'this certificate' "... and as a person does"
 like "$(header kebao-identity)" '^sichuan; member' "... and that it is not the certificate itself"
 is "$(next one 127.0.0.9 -X POST --data-binary "@$T/long")" 429 "whatever it would send"
-is "$(next renewed 127.0.0.9)" 429 "a second certificate of the key makes no difference"
+for who in renewed other third; do
+	is "$(next "$who" 127.0.0.9)" 429 "what was renewed shares the number: $who"
+done
 echo GET /api/v1/hub | "$ASK" "$PORT" resume "$T/one.session" >"$T/answers" 2>"$T/ask.err"
 is "$(cut -d' ' -f1 "$T/answers")" 429 "nor does a resumed session, which shows no certificate"
 is "$(next two 127.0.0.1)" 200 "another certificate is served, also from the same address"
@@ -85,10 +97,11 @@ like "$(curl -s "http://127.0.0.1:$LOCAL/metrics")" '^kebao_connections_refused_
 let_go 2
 wait_for "room for one" is_served one 127.0.0.9
 ok $? "one has ended: the next is served"
-hold again 127.0.0.9 renewed
+hold again 127.0.0.9 third
 wait_for "a place" gets_in again
 ok $? "and may stay"
-is "$(next one 127.0.0.9)" 429 "which fills the number again"
+is "$(next one 127.0.0.9)" 429 "which fills the number again, with a certificate renewed twice"
+is "$(next other 127.0.0.9)" 429 "for each of them"
 for i in 1 3 again; do let_go "$i"; done
 wait_for "room" is_served one 127.0.0.9
 ok $? "all have ended: there is room"

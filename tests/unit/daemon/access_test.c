@@ -312,6 +312,69 @@ a_request_keeps_the_tables_it_began_with(void **s)
 	access_client_free(c);
 }
 
+/* The first becomes the second, as POST /api/v1/renew notes it. */
+static void
+renew(int from, int to)
+{
+	char actor[80], old[IDENT_SERIAL_HEX_LEN + 1];
+	struct ident_enrolment row = { .org = "xz", .issued_at = NOON, .expires_at = NOON + 1 };
+	struct audit_note note = { NOON, actor, "renew", "xz", row.serial };
+	struct err e = { 0 };
+
+	serial_of(old, from);
+	serial_of(row.serial, to);
+	snprintf(actor, sizeof(actor), "xz/%s", old);
+	if (state_enrol_add(state, &row, &note, &e) == -1 ||
+	    access_reload_identities(access_, state, &e) == -1)
+		fail_msg("%s", e.text);
+}
+
+static uint64_t
+holder(int number)
+{
+	char serial[IDENT_SERIAL_HEX_LEN + 1];
+
+	serial_of(serial, number);
+	return access_holder(access_, serial);
+}
+
+static void
+who_renews_stays_the_same_holder(void **s)
+{
+	uint64_t first = holder(PAIRED);
+
+	(void)s;
+	renew(PAIRED, 100);
+	renew(100, 50); /* issued in the same second, and sorted before what it renews */
+	renew(PAIRED, 101);
+	renew(999, 102); /* of one that is in no table */
+	renew(999, 103);
+	assert_int_equal(holder(PAIRED), first);
+	assert_int_equal(holder(100), first);
+	assert_int_equal(holder(50), first);
+	assert_int_equal(holder(101), first);
+	assert_int_not_equal(holder(BELOW), first);
+	assert_int_not_equal(holder(102), first);
+	assert_int_equal(holder(102), holder(103));
+	assert_int_not_equal(holder(777), first);
+	assert_int_not_equal(holder(777), holder(778)); /* unknown ones are not one */
+}
+
+static void
+enrolments_in_a_circle_are_read(void **s)
+{
+	struct ident_enrolment rows[3] = { { .serial = "a", .renews = "c" },
+		{ .serial = "b", .renews = "a" }, { .serial = "c", .renews = "b" } };
+	struct ident_table *t;
+	struct err e = { 0 };
+
+	(void)s;
+	assert_int_equal(ident_table_new(rows, 3, &t, &e), 0);
+	assert_int_equal(ident_holder(t, "a"), ident_holder(t, "b"));
+	assert_int_equal(ident_holder(t, "a"), ident_holder(t, "c"));
+	ident_table_release(t);
+}
+
 static void
 a_foreign_certificate_is_unknown(void **s)
 {
@@ -340,6 +403,8 @@ main(void)
 		TEST(a_running_transfer_ends_with_the_revocation),
 		TEST(a_running_transfer_ends_with_the_pairing_and_the_certificate),
 		TEST(a_request_keeps_the_tables_it_began_with),
+		TEST(who_renews_stays_the_same_holder),
+		TEST(enrolments_in_a_circle_are_read),
 		TEST(a_foreign_certificate_is_unknown),
 	};
 
