@@ -7,6 +7,7 @@
 #include "daemon/app/expiries.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
+#include "daemon/log.h"
 #include "daemon/net/server.h"
 
 #define EXPIRES "kebao_role_expires_timestamp_seconds"
@@ -57,12 +58,20 @@ begin_family(struct buf *out, const char *name, const char *type, const char *he
 	return buf_printf(out, e, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* Lines of one metric. */
+struct dates {
+	struct buf lines;
+	bool is_short; /* of memory: one was left out */
+};
+
 static void
 on_expiry(void *ctx, const char *role, int64_t expires_at)
 {
-	/* Out of memory is found out with the next line that fails. */
-	(void)buf_printf(ctx, NULL, EXPIRES "{role=\"%s\"} %lld\n", role,
-	    (long long)expires_at);
+	struct dates *d = ctx;
+
+	if (buf_printf(&d->lines, NULL, EXPIRES "{role=\"%s\"} %lld\n", role,
+	        (long long)expires_at) == -1)
+		d->is_short = true;
 }
 
 static int
@@ -108,18 +117,34 @@ write_server(const struct server_stats *s, struct buf *out, struct err *e)
 	return 0;
 }
 
+/* The dates of all roles, or none where one cannot be read: the other figures are given. */
+static int
+write_dates(struct app *app, struct buf *out, struct err *e)
+{
+	struct dates d = { .lines = BUF_INIT };
+	const struct expiries see = { on_expiry, &d };
+	struct err why = { 0 };
+	int rc = 0;
+
+	if (expiries_walk(app->store, &see, &why) == -1)
+		log_failure(LOG_LEVEL_ERROR, "metrics-incomplete", &why);
+	else if (d.is_short)
+		rc = err_nomem(e);
+	else if (begin_family(out, EXPIRES, "gauge",
+	             "When what a role signed expires, since 1970.", e) == -1 ||
+	    buf_add(out, buf_data(&d.lines), buf_len(&d.lines), e) == -1)
+		rc = -1;
+	buf_clear(&d.lines);
+	return rc;
+}
+
 static int
 write_metrics(struct app *app, struct buf *out, struct err *e)
 {
 	struct server_stats s;
-	const struct expiries dates = { on_expiry, out };
 
 	look(app, &s);
-	if (write_server(&s, out, e) == -1 ||
-	    begin_family(out, EXPIRES, "gauge", "When what a role signed expires, since 1970.",
-	    e) == -1)
-		return -1;
-	return expiries_walk(app->store, &dates, e);
+	return write_server(&s, out, e) == -1 ? -1 : write_dates(app, out, e);
 }
 
 /* The text format of Prometheus, version 0.0.4. */

@@ -384,6 +384,8 @@ conn_free(struct conn *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	env->n--;
+	if (c->is_local)
+		env->n_local--;
 	if (c->is_counted)
 		census_leave(env->certs, c->holder);
 	if (env->on_gone != NULL)
@@ -459,11 +461,23 @@ is_too_slow(struct conn *c)
 	return false;
 }
 
+/* The hub ends and its clients have gone: who could watch but asks nothing does not keep it. */
+static bool
+is_idle_watcher(const struct conn *c)
+{
+	return c->env->is_draining && c->env->n == c->env->n_local &&
+	    (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD);
+}
+
 static void
 conn_tick(struct conn *c)
 {
 	bool is_over = false;
 
+	if (is_idle_watcher(c)) {
+		conn_end(c);
+		return;
+	}
 	switch (c->state) {
 	case CONN_HANDSHAKE:
 	case CONN_HEAD:
@@ -573,6 +587,8 @@ conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *address, b
 		c->next->link = &c->next;
 	env->first = c;
 	env->n++;
+	if (is_local)
+		env->n_local++;
 	conn_read_clock(env);
 	c->state = CONN_HANDSHAKE;
 	c->deadline_ms = env->now_ms + env->deadlines->handshake_ms;

@@ -79,7 +79,7 @@ struct conn_env {
 	struct conn_request *spare[LIMIT_REQUESTS_KEPT]; /* owned: memory for the next ones */
 	unsigned n_spare;
 	struct conn *first;                        /* all of this worker's connections */
-	unsigned n;
+	unsigned n, n_local;                       /* of them from the local listener */
 	/* Those who wait for their share of the line (line.c). */
 	struct conn *line_first, **line_end;
 	unsigned n_line;
@@ -200,7 +200,10 @@ int conn_new(struct conn_env *env, int fd, const struct sockaddr_storage *addres
 /* Every tick: deadlines, rates, still_allowed.  May end connections. */
 void conn_tick_all(struct conn_env *env);
 
-/* Draining begins: idle connections end now, the others after their request. */
+/*
+ * Draining begins: idle connections end now, the others after their request; local ones that
+ * have not asked, with the tick that finds no others.
+ */
 void conn_drain_all(struct conn_env *env);
 
 /* The second deadline: end them all; those in a call end when it returns. */

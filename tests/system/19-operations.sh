@@ -62,6 +62,15 @@ unlike "$(cat "$T/local")" 'sichuan|127\.0\.0' "nothing of who asks is in them"
 is "$(sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$T/local" | sort)" \
 	"$(grep -o '^| `kebao_.*' "$ROOT/docs/OPERATIONS.md" | cut -d'|' -f 2 | grep -o 'kebao_[a-z_]*' | sort)" \
 	"the manual has these and no others"
+n_families=$(grep -c '^# TYPE ' "$T/local")
+mv "$HUB/repo/metadata/timestamp.json" "$T/home/timestamp.json"
+is "$(local_get /metrics)" 200 "a repository that cannot be read: there are figures all the same"
+is "$(grep -c '^# TYPE ' "$T/local") $(grep -c kebao_role_expires "$T/local")" "$((n_families - 1)) 0" \
+	"all but those that are in it"
+like "$(cat "$T/hub.log")" '"level":"error","event":"metrics-incomplete".*timestamp.json' "and the log says why"
+mv "$T/home/timestamp.json" "$HUB/repo/metadata/timestamp.json"
+local_get /metrics >/dev/null
+is "$(grep -c '^# TYPE ' "$T/local")" "$n_families" "when it is back, so are they"
 
 # --- another certificate while somebody downloads ------------------------------------------
 # The certificate of now, and one with a further name, which the hub issues itself.
@@ -124,11 +133,22 @@ is "$?" 7 "a hub that is ending takes no new connection"
 is "$(local_get /readyz)" 503 "and says that it is not ready"
 is "$(local_get /healthz)" 200 "but well"
 is "$(local_get /metrics)" 200 "with its figures"
+# Two who could watch and do not: one says nothing, one half of what it wants.
+exec {silent}<>"/dev/tcp/127.0.0.1/$LOCAL" {half}<>"/dev/tcp/127.0.0.1/$LOCAL"
+printf 'GET /rea' >&"$half"
+connections() { local_get /metrics >/dev/null && sed -n 's/^kebao_connections //p' "$T/local"; }
+are_there() { [ "$(connections)" = 4 ]; } # with the download, and who asks
+wait_for "the silent ones" are_there
+ok $? "others of this machine are connected and ask nothing"
 is_sending
 ok $? "while somebody downloads"
 is_whole "end"
+since=$SECONDS
 is_gone() { ! is_running "$HUB_PID"; }
 wait_for "the end" is_gone || bail "the hub does not end"
+[ $((SECONDS - since)) -le 10 ] # a connection that asks nothing has 15 seconds
+ok $? "who asks nothing does not keep it" || diag "$((SECONDS - since)) s"
+exec {silent}>&- {half}>&-
 wait "$HUB_PID"
 is "$?" 0 "then the hub ends in order"
 like "$(tail -n 1 "$T/hub.log")" '"event":"ended"' "which is the last line of its log"
