@@ -11,6 +11,7 @@
 #include "catalog/base/utf8.h"
 #include "catalog/repo/ids.h"
 #include "daemon/limits.h"
+#include "daemon/net/listener.h"
 #include "daemon/net/share.h"
 
 struct key {
@@ -97,9 +98,9 @@ set_hostname(struct config *c, const struct key *key, const char *value, struct 
 	return set_list(c, key, value, e);
 }
 
-/* "ADDRESS:PORT" or "[ADDRESS]:PORT"; the address is judged when it is bound. */
+/* "ADDRESS:PORT" or "[ADDRESS]:PORT". */
 static int
-check_address(const struct key *key, const char *value, struct err *e)
+check_address(const struct key *key, const char *value, bool is_local, struct err *e)
 {
 	const char *colon = strrchr(value, ':');
 	char *end;
@@ -111,8 +112,12 @@ check_address(const struct key *key, const char *value, struct err *e)
 	    (size_t)(colon - value)) != NULL)
 		goto bad;
 	port = strtoul(colon + 1, &end, 10);
-	if (*end == '\0' && port <= 65535)
+	if (*end != '\0' || port > 65535)
+		goto bad;
+	if (listener_check(value, is_local, e) == 0)
 		return 0;
+	err_within(e, "%s", key->name);
+	return -1;
 bad:
 	return err_set(e, ERR_BAD_INPUT,
 	    "%s must be ADDRESS:PORT or [ADDRESS]:PORT, not \"%.100s\"", key->name, value);
@@ -121,7 +126,7 @@ bad:
 static int
 set_listen(struct config *c, const struct key *key, const char *value, struct err *e)
 {
-	if (check_address(key, value, e) == -1)
+	if (check_address(key, value, false, e) == -1)
 		return -1;
 	if (c->listen.n == LIMIT_LISTEN)
 		return err_set(e, ERR_BAD_INPUT, "listen: more than %u addresses", LIMIT_LISTEN);
@@ -131,7 +136,7 @@ set_listen(struct config *c, const struct key *key, const char *value, struct er
 static int
 set_local_listen(struct config *c, const struct key *key, const char *value, struct err *e)
 {
-	if (check_address(key, value, e) == -1)
+	if (check_address(key, value, true, e) == -1)
 		return -1;
 	return copy_text(&c->local_listen, value, e);
 }

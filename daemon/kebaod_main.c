@@ -23,6 +23,7 @@
 #include "daemon/app/app.h"
 #include "daemon/app/hot.h"
 #include "daemon/app/init_cmd.h"
+#include "daemon/app/startcheck.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/net/server.h"
@@ -41,7 +42,7 @@ print_help(FILE *to)
 {
 	(void)fprintf(to,
 	    "usage: kebaod [serve] [--config FILE]           serve the hub until SIGTERM\n"
-	    "       kebaod --check-config [--config FILE]    check the configuration\n"
+	    "       kebaod --check-config [--config FILE]    would it start with that\n"
 	    "       kebaod init --state DIR ...              make a new hub; init --help\n"
 	    "       kebaod --version | --help\n"
 	    "The configuration is " DEFAULT_CONFIG " where --config names none; kebaod.conf(5).\n");
@@ -189,6 +190,14 @@ serve(const struct config *config)
 	return EXIT_DONE;
 }
 
+static int
+check(const struct config *config)
+{
+	struct err e = { 0 };
+
+	return startcheck_run(config, &e) == 0 ? EXIT_DONE : fail(&e);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -206,7 +215,7 @@ main(int argc, char **argv)
 		(void)fail(&e);
 		return EXIT_USAGE;
 	}
-	rc = a.only_checks ? EXIT_DONE : serve(&config);
+	rc = a.only_checks ? check(&config) : serve(&config);
 	config_clear(&config);
 	return rc;
 }

@@ -94,6 +94,19 @@ open_connection(const char *path, int flags, sqlite3 **out, struct err *e)
 	return 0;
 }
 
+static int
+judge_identity(int64_t application, int64_t version, struct err *e)
+{
+	if (application != STATE_SCHEMA_APPLICATION)
+		return err_set(e, ERR_BAD_INPUT, "it is not the state of a hub");
+	if (version != STATE_SCHEMA_VERSION)
+		return err_set(e, ERR_BAD_INPUT,
+		    "it has version %lld, made by %s program; this one knows version %d",
+		    (long long)version, version < STATE_SCHEMA_VERSION ? "an older" : "a newer",
+		    STATE_SCHEMA_VERSION);
+	return 0;
+}
+
 /* Refuse what is not ours before anything is written to it. */
 static int
 check_identity(struct state *s, struct err *e)
@@ -106,14 +119,40 @@ check_identity(struct state *s, struct err *e)
 			e->class = ERR_BAD_INPUT;
 		return -1;
 	}
-	if (application != STATE_SCHEMA_APPLICATION)
-		return err_set(e, ERR_BAD_INPUT, "it is not the state of a hub");
-	if (version != STATE_SCHEMA_VERSION)
-		return err_set(e, ERR_BAD_INPUT,
-		    "it has version %lld, made by %s program; this one knows version %d",
-		    (long long)version, version < STATE_SCHEMA_VERSION ? "an older" : "a newer",
-		    STATE_SCHEMA_VERSION);
-	return 0;
+	return judge_identity(application, version, e);
+}
+
+/* Four bytes of the file's header, big-endian: SQLite's file format, section 1.3. */
+static int64_t
+header_number(const uint8_t *at)
+{
+	return (int64_t)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
+	    at[3]);
+}
+
+int
+state_check(const char *path, struct err *e)
+{
+	static const char magic[16] = "SQLite format 3";
+	uint8_t header[100];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc;
+	ssize_t n;
+
+	if (fd == -1 && errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, "%s does not exist", path);
+	if (fd == -1)
+		return err_errno(e, "cannot open %s", path);
+	n = pread(fd, header, sizeof(header), 0);
+	if (n == -1)
+		rc = err_errno(e, "cannot read");
+	else if ((size_t)n < sizeof(header) || memcmp(header, magic, sizeof(magic)) != 0)
+		rc = err_set(e, ERR_BAD_INPUT, "it is not the state of a hub");
+	else
+		rc = judge_identity(header_number(header + 68), header_number(header + 60), e);
+	if (rc == -1)
+		err_within(e, "%s", path);
+	(void)close(fd); /* only read */
+	return rc;
 }
 
 static int

@@ -34,6 +34,12 @@ int state_create(const char *path, struct state **out, struct err *e)
 int state_open(const char *path, struct state **out, struct err *e)
     __attribute__((warn_unused_result));
 
+/*
+ * Whether the file is there and of our version, as state_open() judges; nothing is
+ * written, not even beside it, and another process may have it open.
+ */
+int state_check(const char *path, struct err *e);
+
 /* No call may be under way.  NULL is fine. */
 void state_close(struct state *s);
 

@@ -71,6 +71,26 @@ is_loopback(const struct sockaddr_storage *a)
 	return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
 }
 
+static int
+judge_address(const char *address, bool is_local, struct sockaddr_storage *out, socklen_t *out_len,
+    struct err *e)
+{
+	if (parse_address(address, out, out_len, e) == -1)
+		return -1;
+	if (is_local && !is_loopback(out))
+		return err_set(e, ERR_BAD_INPUT, "%s is not a loopback address", address);
+	return 0;
+}
+
+int
+listener_check(const char *address, bool is_local, struct err *e)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t len;
+
+	return judge_address(address, is_local, &a, &len, e);
+}
+
 /* The class tells the caller what to do about it. */
 static int
 bind_failed(const char *address, struct err *e)
@@ -193,12 +213,8 @@ listener_new(struct event_base *base, const char *address, bool is_local,
 	socklen_t len;
 	struct listener *l;
 
-	if (parse_address(address, &a, &len, e) == -1)
+	if (judge_address(address, is_local, &a, &len, e) == -1)
 		return NULL;
-	if (is_local && !is_loopback(&a)) {
-		err_set(e, ERR_BAD_INPUT, "%s is not a loopback address", address);
-		return NULL;
-	}
 	l = calloc(1, sizeof(*l));
 	if (l == NULL) {
 		err_nomem(e);

@@ -24,6 +24,9 @@ struct listener_owner {
 	_Atomic uint64_t *n_pauses; /* one more with each pause */
 };
 
+/* What listener_new() says of the address itself: 0, or ERR_BAD_INPUT. */
+int listener_check(const char *address, bool is_local, struct err *e);
+
 /*
  * Bind address ("1.2.3.4:80", "[::1]:80"; numbers only) and listen.
  * is_local: refuse what is not a

@@ -256,6 +256,18 @@ load_certs(struct server *s, struct worker_certs **out, struct err *e)
 	return 0;
 }
 
+int
+server_check_certs(const struct service_certs *certs, struct err *e)
+{
+	struct tickets *tickets = tickets_new(e);
+	struct tls *tls = tickets == NULL ? NULL : tls_new(certs, tickets, e);
+	int rc = tls == NULL ? -1 : 0;
+
+	tls_free(tls);
+	tickets_free(tickets);
+	return rc;
+}
+
 static void
 reload(struct server *s)
 {

@@ -14,6 +14,7 @@
 #include "daemon/net/share.h"
 
 struct server;
+struct service_certs; /* http/route.h */
 struct service; /* http/route.h */
 
 /* Absolute deadlines and rates of one connection, by phase.  Zero is a mistake. */
@@ -85,6 +86,9 @@ struct server_stats {
 	uint64_t sent_bytes;    /* of bodies */
 	struct share_stats line; /* zero where none is configured */
 };
+
+/* Whether connections could be served with these; nothing is kept.  ERR_BAD_INPUT, ERR_SYSTEM. */
+int server_check_certs(const struct service_certs *certs, struct err *e);
 
 /* From any thread. */
 void server_stats(const struct server *server, struct server_stats *out);

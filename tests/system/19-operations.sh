@@ -72,6 +72,54 @@ mv "$T/home/timestamp.json" "$HUB/repo/metadata/timestamp.json"
 local_get /metrics >/dev/null
 is "$(grep -c '^# TYPE ' "$T/local")" "$n_families" "when it is back, so are they"
 
+# --- a check before the start ----------------------------------------------------------------
+check() { run as_user "$BIN/kebaod" --check-config --config "$1"; }
+files() { find "$HUB" -printf '%p %s %T@\n' | sort; }
+check "$CONF"
+is "$status $out$err" '0 ' "the check finds nothing wrong, beside the hub that serves"
+hub_stop || bail "the hub did not end in order"
+# refused NAME REGEX [LINE]: the check says so, and the start says the same; LINE takes the place of the key's.
+refused() {
+	local said
+	grep -v "^${3%% *} " "$CONF" >"$T/check.conf"
+	[ -z "${3:-}" ] || echo "$3" >>"$T/check.conf"
+	files >"$T/files.before"
+	check "$T/check.conf"
+	said="$status $err"
+	like "$said" "^[12] kebaod: .*$2" "$1: the check refuses it"
+	files | cmp -s "$T/files.before" -
+	ok $? "$1: and has written nothing"
+	run as_user "$BIN/kebaod" --config "$T/check.conf"
+	is "$status $(grep '^kebaod: ' <<<"$err")" "$said" "$1: the start does the same"
+}
+refused "an address that is not of this machine alone" 'local_listen: .*not a loopback address' \
+	'local_listen = 192.0.2.1:9443'
+refused "an address that is none" 'listen: .*is not an address' 'listen = hub.example:8443'
+refused "an unknown time zone" 'time zone Mars/Olympus' 'timezone = Mars/Olympus'
+refused "no state directory" "$T/nowhere" "state = $T/nowhere"
+refused "no passphrase" "$T/none" "passphrase_file = $T/none"
+echo 'not this one' >"$T/other.pass"
+refused "another passphrase" 'passphrase' "passphrase_file = $T/other.pass"
+cp -p "$HUB/keys/server.pem" "$T/kept"
+printf 'nothing\n' >"$HUB/keys/server.pem"
+refused "a certificate that is none" 'certificate' 'log_level = error'
+cp -p "$T/kept" "$HUB/keys/server.pem"
+mv "$HUB/repo" "$HUB/elsewhere"
+check "$CONF"
+like "$status $err" '^1 kebaod: .*repo' "no repository: refused"
+mv "$HUB/elsewhere" "$HUB/repo"
+if command -v sqlite3 >/dev/null; then
+	now=$(sqlite3 "$HUB/state.db" 'PRAGMA user_version')
+	sqlite3 "$HUB/state.db" 'PRAGMA user_version = 1'
+	refused "a state of another version" 'version 1, made by an older' 'log_level = error'
+	sqlite3 "$HUB/state.db" "PRAGMA user_version = $now"
+else
+	skip "no sqlite3 here: make deps"
+fi
+check "$CONF"
+is "$status" 0 "and when all is as it was, nothing is wrong"
+hub_start || bail "no hub"
+
 # --- another certificate while somebody downloads ------------------------------------------
 # The certificate of now, and one with a further name, which the hub issues itself.
 shown() { openssl s_client -connect "127.0.0.1:$PORT" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256; }

@@ -128,6 +128,8 @@ mistakes_are_named_with_their_line(void **state)
 		{ "hostname = -a\n", "hostname must be" },
 		{ "hostname = https://a.example.org\n", "hostname must be" },
 		{ "local_listen = x\n", "local_listen must be" },
+		{ "local_listen = 0.0.0.0:9443\n", "local_listen: 0.0.0.0:9443 is not a loopback" },
+		{ "listen = localhost:80\n", "is not an address to listen on" },
 		{ "free_space_reserve = 1X\n", "must be a number of bytes" },
 		{ "free_space_reserve = 1KB\n", "must be a number of bytes" },
 		{ "free_space_reserve = -1\n", "must be a number of bytes" },
