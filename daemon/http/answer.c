@@ -19,13 +19,16 @@ int
 answer_claim(const struct exchange *x, bool is_answer, uint64_t bytes,
     struct budget_claim *claim, struct err *e)
 {
-	struct budget_owner owner = { .address = x->hold->address, .is_answer = is_answer };
+	struct budget_owner owner = { .is_answer = is_answer };
 
 	if (x->hold->budget == NULL || x->is_local)
 		return 0;
-	if (x->org != NULL) /* an id fits, and a serial number */
-		(void)snprintf(
-		    owner.who, sizeof(owner.who), "%s", is_answer ? x->serial : x->org);
+	if (x->org != NULL)
+		(void)snprintf(owner.org, sizeof(owner.org), "%s", x->org); /* an id fits */
+	if (x->org == NULL)
+		owner.number = x->hold->address;
+	else if (is_answer)
+		owner.number = x->hold->holder;
 	return budget_take(x->hold->budget, claim, &owner, bytes, e);
 }
 

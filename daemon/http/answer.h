@@ -49,6 +49,7 @@ struct exchange_hold {
 	atomic_bool *is_aborted; /* borrowed from the connection */
 	struct budget *budget;   /* borrowed; NULL: nothing is counted */
 	uint64_t address;        /* census_key() of the peer */
+	uint64_t holder;         /* of its certificate, as service.holder says; else 0 */
 };
 
 void answer_init(struct reply *r);

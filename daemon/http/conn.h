@@ -151,7 +151,7 @@ struct conn {
 	struct sockaddr_storage address;
 	char peer[INET6_ADDRSTRLEN];
 	struct tls_peer identity;
-	uint64_t holder;              /* of its certificate, where is_counted */
+	uint64_t holder;              /* of its certificate; 0: none that counts */
 	uint64_t number, n_requests;
 	unsigned lane;                /* of env->turns */
 	struct conn *turn_next, **turn_link; /* who queues in it; link NULL: not queueing */

@@ -76,8 +76,8 @@ struct exchange {
 	const char *group;     /* set by before(): whose share of the line the answer takes, lent
 				* until after(); NULL: it takes none */
 	unsigned weight;       /* set with it: of the group, 1 to SHARE_MAX_WEIGHT */
-	const char *org;       /* set by before(): whose memory a long body takes (a long answer
-				* takes the certificate's), lent until after(), at most
+	const char *org;       /* set by before(): whose memory a long body takes (a long answer:
+				* of who holds the certificate), lent until after(), at most
 				* LIMIT_ID_BYTES; NULL: both are the address's */
 	char who[64];          /* set by before(): a word for the log line; "" prints nothing */
 

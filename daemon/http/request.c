@@ -38,6 +38,7 @@ take_request(struct conn *c)
 	rq->hold.is_aborted = &c->is_aborted;
 	rq->hold.budget = c->env->budget;
 	rq->hold.address = census_key(&c->address);
+	rq->hold.holder = c->holder;
 	rq->body_claim.bytes = 0;
 	head_init(&rq->head, rq->in);
 	c->rq = rq;

@@ -37,7 +37,7 @@ budget_free(struct budget *b)
 static bool
 is_known(const struct budget_owner *o)
 {
-	return o->who[0] != '\0';
+	return o->org[0] != '\0';
 }
 
 /* Of the same account: known or not, bodies or answers. */
@@ -50,8 +50,7 @@ is_beside(const struct budget_owner *a, const struct budget_owner *b)
 static bool
 is_same(const struct budget_owner *a, const struct budget_owner *b)
 {
-	return is_beside(a, b) && strcmp(a->who, b->who) == 0 &&
-	    (is_known(a) || a->address == b->address);
+	return is_beside(a, b) && a->number == b->number && strcmp(a->org, b->org) == 0;
 }
 
 /* Whether bytes fit beside what is held; whoever holds nothing may have any number. */
@@ -66,7 +65,7 @@ name(const struct budget_owner *o)
 {
 	if (!is_known(o))
 		return "your address";
-	return o->is_answer ? "your certificate" : o->who;
+	return o->is_answer ? "your certificate" : o->org;
 }
 
 /* With the lock held. */

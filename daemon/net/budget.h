@@ -18,13 +18,13 @@
 struct budget; /* opaque */
 
 /*
- * Whose it is.  Bodies are an organisation's, answers a certificate's: who leaves answers unread
- * takes nothing from the requests of his own colleagues.  Without a certificate that counts both
- * are the address's, as census.h tells them apart.  Bodies and answers are two accounts.
+ * Whose it is.  Bodies are an organisation's, answers are of who holds the certificate: who leaves
+ * answers unread takes nothing from his colleagues.  Without a certificate that counts both are
+ * the address's.  Bodies and answers are two accounts.
  */
 struct budget_owner {
-	char who[LIMIT_ID_BYTES + 1]; /* id of an organisation, serial number; "": none */
-	uint64_t address;             /* census_key(); looked at where who is "" */
+	char org[LIMIT_ID_BYTES + 1]; /* "": none that is known */
+	uint64_t number;              /* as census.h: an answer's holder, or the address; else 0 */
 	bool is_answer;
 };
 

@@ -15,9 +15,8 @@
 #define ORGS_AT_ONCE (LIMIT_BUDGET_KNOWN_BYTES / LIMIT_BUDGET_OWNER_BYTES)
 #define ADDRESSES_AT_ONCE (LIMIT_BUDGET_ADDRESSES_BYTES / LIMIT_BUDGET_OWNER_BYTES)
 
-static const struct budget_owner gd = { .who = "gd", .address = 1 };
-static const struct budget_owner gd_elsewhere = { .who = "gd", .address = 2 };
-static const struct budget_owner firm = { .who = "gd.gz", .address = 1 };
+static const struct budget_owner gd = { .org = "gd" };
+static const struct budget_owner firm = { .org = "gd.gz" };
 
 static int
 set_up(void **state)
@@ -41,10 +40,10 @@ tear_down(void **state)
 static struct budget_owner
 owner(const char *format, unsigned n)
 {
-	struct budget_owner o = { .address = n };
+	struct budget_owner o = { .number = format == NULL ? n : 0 };
 
 	if (format != NULL)
-		(void)snprintf(o.who, sizeof(o.who), "%s%u", format, n);
+		(void)snprintf(o.org, sizeof(o.org), "%s%u", format, n);
 	return o;
 }
 
@@ -61,14 +60,14 @@ short_ones_are_not_counted(void **state)
 }
 
 static void
-an_organisation_has_its_part_wherever_it_is(void **state)
+an_organisation_has_its_part(void **state)
 {
 	struct budget_claim one = { 0 }, two = { 0 }, other = { 0 };
 	struct err e = { 0 };
 
 	assert_int_equal(
 	    budget_take(*state, &one, &gd, LIMIT_BUDGET_OWNER_BYTES - 20000, NULL), 0);
-	assert_int_equal(budget_take(*state, &two, &gd_elsewhere, 20000, NULL), 0);
+	assert_int_equal(budget_take(*state, &two, &gd, 20000, NULL), 0);
 	assert_int_equal(budget_take(*state, &other, &gd, 20000, &e), -1);
 	assert_int_equal(e.class, ERR_BUSY);
 	assert_non_null(strstr(e.text, "gd has as much"));
@@ -99,6 +98,22 @@ without_an_organisation_the_address_counts(void **state)
 }
 
 /* Of one organisation and of one address; what is full of one kind is free of the other. */
+static void
+answers_are_of_who_holds_the_certificate(void **state)
+{
+	const struct budget_owner one = { .org = "gd", .number = 1, .is_answer = true };
+	const struct budget_owner other = { .org = "gd", .number = 2, .is_answer = true };
+	struct budget_claim all = { 0 }, more = { 0 };
+
+	assert_int_equal(budget_take(*state, &all, &one, UINT64_MAX, NULL), 0);
+	assert_int_equal(budget_take(*state, &more, &one, 20000, NULL), -1);
+	budget_give(*state, &all);
+	assert_int_equal(budget_take(*state, &all, &one, LIMIT_BUDGET_OWNER_BYTES, NULL), 0);
+	assert_int_equal(budget_take(*state, &more, &other, LIMIT_BUDGET_OWNER_BYTES, NULL), 0);
+	budget_give(*state, &more);
+	budget_give(*state, &all);
+}
+
 static void
 bodies_and_answers_are_two_accounts(void **state)
 {
@@ -178,10 +193,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(short_ones_are_not_counted, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_organisation_has_its_part_wherever_it_is,
-		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_organisation_has_its_part, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_an_organisation_the_address_counts,
 		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(answers_are_of_who_holds_the_certificate, set_up,
+		    tear_down),
 		cmocka_unit_test_setup_teardown(bodies_and_answers_are_two_accounts, set_up,
 		    tear_down),
 		cmocka_unit_test_setup_teardown(organisations_have_theirs_and_addresses_theirs,
