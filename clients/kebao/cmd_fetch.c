@@ -8,7 +8,6 @@ struct words {
 	const char *limit_rate;
 	const char *hours;
 	const char *progress;
-	bool keeps_old;
 	bool keeps_trying;
 };
 
@@ -28,9 +27,27 @@ merge(struct settings *s, const struct words *w, const struct cli *cli)
 		CLI_WARN(cli, MSG_USAGE_FETCH);
 		return STATUS_USAGE;
 	}
-	s->keeps_old = s->keeps_old || w->keeps_old;
 	s->keeps_trying = s->keeps_trying || w->keeps_trying;
 	return STATUS_OK;
+}
+
+/*
+ * Who names nothing goes on with what a run that was stopped was asked for: less would leave
+ * undone what somebody wanted.  The names are lent by *earlier.
+ */
+static bool
+take_up(const struct session *s, struct asked *a, struct report_state *earlier)
+{
+	struct asked now = *a;
+
+	if (a->all || a->names.n > 0 || report_load(s->home, earlier) == -1 ||
+	    !report_is_unfinished(earlier) || earlier->asked[0] == '\0')
+		return false;
+	CLI_NOTE(s->cli, MSG_FETCH_GOES_ON, earlier->asked);
+	asked_read(earlier->asked, a);
+	a->is_low_space = a->is_low_space || now.is_low_space;
+	a->keeps_old = a->keeps_old || now.keeps_old;
+	return true;
 }
 
 static enum status
@@ -57,18 +74,18 @@ fetch(struct fetch *f, const struct session *s, const struct settings *settings)
 enum status
 cmd_fetch(struct cli *cli, int argc, char *const *argv)
 {
-	struct args_list words;
-	struct fetch f = { .wanted = &words };
+	struct fetch f = { .s = NULL };
+	struct report_state earlier;
 	struct words w = { .limit_rate = NULL };
 	bool is_json = false;
 	const struct args_option options[] = {
-		{ .name = "all", .flag = &f.all },
+		{ .name = "all", .flag = &f.asked.all },
 		{ .name = "delete-withdrawn", .flag = &f.deletes },
 		{ .name = "dry-run", .flag = &f.is_dry },
 		{ .name = "json", .flag = &is_json },
-		{ .name = "keep-old", .flag = &w.keeps_old },
+		{ .name = "keep-old", .flag = &f.asked.keeps_old },
 		{ .name = "keep-trying", .flag = &w.keeps_trying },
-		{ .name = "low-space", .flag = &f.is_low_space },
+		{ .name = "low-space", .flag = &f.asked.is_low_space },
 		{ .name = "limit-rate", .value = &w.limit_rate },
 		{ .name = "hours", .value = &w.hours },
 		{ .name = "progress", .value = &w.progress },
@@ -77,7 +94,7 @@ cmd_fetch(struct cli *cli, int argc, char *const *argv)
 	const struct cli_usage usage = { options, 0, ARGS_MAX_WORDS, MSG_USAGE_FETCH };
 	struct settings settings;
 	struct session s;
-	enum status status = cli_parse(cli, &usage, argc, argv, &words);
+	enum status status = cli_parse(cli, &usage, argc, argv, &f.asked.names);
 
 	if (status != STATUS_OK || cli->is_help)
 		return status;
@@ -90,6 +107,8 @@ cmd_fetch(struct cli *cli, int argc, char *const *argv)
 		return status;
 	settings = *hub_settings(s.hub);
 	(void)merge(&settings, &w, cli); /* it was good above */
+	f.is_going_on = take_up(&s, &f.asked, &earlier);
+	settings.keeps_old = settings.keeps_old || f.asked.keeps_old;
 	f.is_json = is_json || w.progress != NULL;
 	status = fetch(&f, &s, &settings);
 	session_close(&s);

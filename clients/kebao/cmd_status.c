@@ -2,6 +2,7 @@
 /* kebao status: in one line what is going on and what comes next. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "catalog/json/canon.h"
@@ -13,6 +14,8 @@
 #include "clients/kebao/session.h"
 #include "clients/kebao/settings.h"
 #include "clients/kebao/text.h"
+
+#define ASKED_SHOWN 200u /* bytes of a line that people read */
 
 struct view {
 	const struct cli *cli;
@@ -68,9 +71,26 @@ say_next(const struct view *v)
 	}
 }
 
+/* The command that does what the last run was asked for; one that goes on with it does, too. */
+static const char *
+command(const struct report_state *r, struct buf *b)
+{
+	const char *asked = strlen(r->asked) <= ASKED_SHOWN ? r->asked : "";
+
+	buf_truncate(b, 0);
+	if (buf_add_text(b, "kebao fetch", NULL) == -1 ||
+	    (asked[0] != '\0' &&
+	        (buf_add_text(b, " ", NULL) == -1 || buf_add_text(b, asked, NULL) == -1)))
+		return "kebao fetch";
+	return buf_text(b);
+}
+
 static enum message
 next_of(const struct report_state *r)
 {
+	if (r->status == STATUS_SPACE)
+		return strstr(r->asked, "--low-space") != NULL ? MSG_STATUS_NEXT_ROOM
+		                                               : MSG_STATUS_NEXT_LOW_SPACE;
 	if (r->must_enrol)
 		return MSG_STATUS_NEXT_ENROLL;
 	if (r->status == STATUS_DENIED || r->status == STATUS_BAD_INPUT)
@@ -83,13 +103,16 @@ static void
 say_failed(const struct view *v)
 {
 	const struct report_state *r = &v->run;
-	const char *advice = messages_text(v->cli->lang, next_of(r));
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, next = BUF_INIT, line = BUF_INIT;
 	const char *why = cli_reason(v->cli, r->why, &b);
+	const char *advice = "kebao fetch";
 	struct text at, status;
 
 	(void)text_time(&at, r->updated_at);
 	(void)text_number(&status, (uint64_t)r->status);
+	if (messages_add(&next, v->cli->lang, next_of(r),
+	        MESSAGES_ARGS(command(r, &line)), NULL) == 0)
+		advice = buf_text(&next);
 	if (r->status == STATUS_NOT_FOUND && r->why[0] != '\0')
 		CLI_SAY(v->cli, MSG_STATUS_NOT_FOUND, at.s, why);
 	else if (r->status == STATUS_WITHHELD && r->why[0] != '\0')
@@ -99,6 +122,8 @@ say_failed(const struct view *v)
 	else
 		CLI_SAY(v->cli, MSG_STATUS_FAILED, at.s, why, advice);
 	buf_clear(&b);
+	buf_clear(&next);
+	buf_clear(&line);
 }
 
 static void
@@ -106,6 +131,7 @@ say_idle(const struct view *v)
 {
 	const struct report_state *r = &v->run;
 	struct text contact, at, percent;
+	struct buf line = BUF_INIT;
 	unsigned share = r->total_bytes > 0
 	    ? (unsigned)(100.0 * (double)r->done_bytes / (double)r->total_bytes)
 	    : 0;
@@ -116,15 +142,17 @@ say_idle(const struct view *v)
 		CLI_SAY(v->cli, v->has_courses ? MSG_STATUS_NO_NEWS : MSG_STATUS_NEVER);
 	} else if (r->phase != REPORT_ENDED && r->name.release > 0) {
 		CLI_SAY(v->cli, MSG_STATUS_BROKEN, text_time(&at, r->updated_at), r->name.channel,
-		    r->name.course, text_number(&percent, share));
+		    r->name.course, text_number(&percent, share), command(r, &line));
 	} else if (r->phase != REPORT_ENDED || r->status == STATUS_INTERRUPTED) {
-		CLI_SAY(v->cli, MSG_STATUS_BROKEN_EARLY, text_time(&at, r->updated_at));
+		CLI_SAY(v->cli, MSG_STATUS_BROKEN_EARLY, text_time(&at, r->updated_at),
+		    command(r, &line));
 	} else if (r->status == STATUS_OK) {
 		CLI_SAY(v->cli, MSG_STATUS_IDLE, text_time(&at, r->updated_at),
 		    v->contact_at > 0 ? text_time(&contact, v->contact_at) : "-");
 	} else {
 		say_failed(v);
 	}
+	buf_clear(&line);
 }
 
 /* For a time, or (until is 0) for a word; how many courses wait is not known before a look. */
@@ -246,6 +274,7 @@ say_json(const struct view *v, struct err *e)
 		json_put_int(top, "status", r->status);
 		json_put_bool(top, "must_enrol", r->must_enrol);
 		json_put_text(top, "why", r->why);
+		json_put_text(top, "asked", r->asked);
 	}
 	rc = canon_write(top, &bytes, e);
 	if (rc == 0)

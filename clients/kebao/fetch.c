@@ -30,13 +30,13 @@ is_wanted(const void *ctx, const struct library_name *name)
 {
 	const struct fetch *f = ctx;
 
-	if (f->all)
+	if (f->asked.all)
 		return true;
-	for (size_t i = 0; i < f->wanted->n; i++)
-		if (library_matches(f->wanted->words[i], name))
+	for (size_t i = 0; i < f->asked.names.n; i++)
+		if (library_matches(f->asked.names.words[i], name))
 			return true;
 	/* A course whose only copy is hidden is still one that is held here. */
-	return f->wanted->n == 0 &&
+	return (f->asked.names.n == 0 || f->is_going_on) &&
 	       (library_newest(&f->library, name->channel, name->course) != NULL ||
 	           library_newest(&f->hidden, name->channel, name->course) != NULL);
 }
@@ -82,8 +82,8 @@ check_words(struct fetch *f)
 {
 	enum status status = STATUS_OK;
 
-	for (size_t i = 0; i < f->wanted->n; i++) {
-		const char *word = f->wanted->words[i];
+	for (size_t i = 0; i < f->asked.names.n; i++) {
+		const char *word = f->asked.names.words[i];
 		const struct library_name *newer;
 		struct text release;
 		char quoted[200];
@@ -340,18 +340,20 @@ fetch_planned(struct fetch *f, enum status status)
 {
 	struct err e = { 0 };
 
-	if (f->is_low_space)
+	if (f->asked.is_low_space)
 		plan_sort_by_need(&f->plan);
 	else if (plan_check_space(&f->plan, &e) == -1)
 		return fail(f, &e);
 	for (size_t i = 0; i < f->plan.n_courses; i++) {
 		const struct plan_course *c = &f->plan.courses[i];
-		int rc = f->is_low_space ? fits(f, c, &e) : 1;
+		int rc = f->asked.is_low_space ? fits(f, c, &e) : 1;
 
-		if (rc == 0)
+		if (rc == 0) {
 			status = STATUS_SPACE;
-		if (rc == 0)
+			(void)err_set(&f->told, ERR_SYSTEM, "%s/%s does not fit on the disk",
+			    c->offer->name.channel, c->offer->name.course);
 			continue;
+		}
 		if (rc == -1 || fetch_one(f, c->offer, c->cost.hint, &e) == -1) {
 			enum status of_this = fail(f, &e);
 
@@ -375,13 +377,15 @@ keep_speed(const struct fetch *f)
 	(void)home_save_state(f->s->home, &state, NULL); /* only an estimate is lost */
 }
 
+/* status is that of words which mean nothing. */
 static enum status
-say_plan(const struct fetch *f)
+say_plan(const struct fetch *f, enum status status)
 {
 	struct buf bytes = BUF_INIT;
 	struct err e = { 0 };
-	enum status status = f->plan.n_courses > 0 ? STATUS_NEW : STATUS_OK;
 
+	if (status == STATUS_OK && f->plan.n_courses > 0)
+		status = STATUS_NEW;
 	if (!f->is_json)
 		plan_say(&f->plan, f->s->cli);
 	else if (plan_encode(&f->plan, f->catalogue, &bytes, &e) == -1)
@@ -453,7 +457,7 @@ say_end(const struct fetch *f)
 		CLI_WARN(f->s->cli, MSG_WITHHELD, catalogue_withheld(f->catalogue, i));
 	if (f->is_json || f->n_fetched > 0 || f->recalls.n_recalled + f->recalls.n_undone > 0)
 		return;
-	if (f->library.n_held + f->hidden.n_held == 0 && f->wanted->n == 0 && !f->all)
+	if (f->library.n_held + f->hidden.n_held == 0 && f->asked.names.n == 0 && !f->asked.all)
 		CLI_NOTE(f->s->cli, MSG_FETCH_WHAT);
 	else
 		CLI_CHAT(f->s->cli, MSG_FETCH_NOTHING);
@@ -486,7 +490,7 @@ fetch_round(struct fetch *f)
 	}
 	report_contact(&f->report);
 	say_ended(f);
-	status = f->is_dry ? say_plan(f) : fetch_planned(f, status);
+	status = f->is_dry ? say_plan(f, status) : fetch_planned(f, status);
 	keep_speed(f);
 	if (status == STATUS_OK && !f->is_dry)
 		say_end(f);
@@ -560,8 +564,11 @@ fetch_run(struct fetch *f)
 	enum status status;
 	size_t before;
 	unsigned n = 0;
+	char asked[ASKED_SIZE];
 
-	report_begin(&f->report, f->s->cli, f->s->home, f->is_json && !f->is_dry);
+	asked_write(&f->asked, asked);
+	report_begin(&f->report, f->s->cli, f->is_dry ? NULL : f->s->home, asked,
+	    f->is_json && !f->is_dry);
 	for (;;) {
 		int64_t until = 0;
 

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "clients/kebao/args.h"
+#include "clients/kebao/asked.h"
 #include "clients/kebao/catalogue.h"
 #include "clients/kebao/library.h"
 #include "clients/kebao/pace.h"
@@ -23,13 +23,12 @@
 
 struct fetch {
 	const struct session *s;        /* borrowed, as what follows */
-	const struct args_list *wanted; /* courses by name; none: what is held already */
 	const struct settings *settings; /* of the home and the command line */
 	struct pace *pace;
-	bool all;
+	struct asked asked;             /* which; its names are borrowed */
+	bool is_going_on;               /* that an earlier run was asked for; and what is held */
 	bool is_dry;                    /* say the plan, change nothing */
 	bool is_json;                   /* ... or events */
-	bool is_low_space;
 	bool deletes;                   /* hidden copies of recalled releases */
 	/* Of the round. */
 	struct catalogue *catalogue;

@@ -68,10 +68,14 @@ static void
 save(struct report *r)
 {
 	const struct report_state *s = &r->state;
-	struct json *doc = json_new();
-	struct json_at top = json_top(doc);
 	struct buf bytes = BUF_INIT;
+	struct json_at top;
+	struct json *doc;
 
+	if (r->home == NULL)
+		return;
+	doc = json_new();
+	top = json_top(doc);
 	r->saved_ms = ticks_ms();
 	r->state.updated_at = (int64_t)time(NULL);
 	json_put_text(top, "phase", phases[s->phase]);
@@ -84,6 +88,7 @@ save(struct report *r)
 	json_put_int(top, "status", s->status);
 	json_put_bool(top, "must_enrol", s->must_enrol);
 	json_put_text(top, "why", s->why);
+	json_put_text(top, "asked", s->asked);
 	if (canon_write(top, &bytes, NULL) == 0 && buf_add_text(&bytes, "\n", NULL) == 0)
 		replace(r->home, &bytes);
 	json_free(doc);
@@ -125,7 +130,7 @@ report_load(const struct home *h, struct report_state *out)
 	struct buf bytes = BUF_INIT;
 	struct json *doc = NULL;
 	struct json_at top;
-	const char *phase, *why;
+	const char *phase, *why, *asked;
 	int rc = -1;
 
 	memset(out, 0, sizeof(*out));
@@ -158,10 +163,40 @@ report_load(const struct home *h, struct report_state *out)
 	if (json_find_bool(top, "must_enrol", false, &out->must_enrol, NULL) == -1)
 		out->must_enrol = false;
 	(void)err_quote(out->why, sizeof(out->why), why, strlen(why));
+	if (json_find_text(top, "asked", &asked, NULL) == 0 && asked != NULL)
+		(void)snprintf(out->asked, sizeof(out->asked), "%s", asked);
 out:
 	json_free(doc);
 	buf_clear(&bytes);
 	return rc;
+}
+
+bool
+report_is_unfinished(const struct report_state *s)
+{
+	if (s->phase != REPORT_ENDED)
+		return true;
+	switch ((enum status)s->status) {
+	case STATUS_ERROR:
+	case STATUS_NETWORK:
+	case STATUS_DENIED:
+	case STATUS_SPACE:
+	case STATUS_BUSY:
+	case STATUS_NOT_NOW:
+	case STATUS_INTERRUPTED:
+		return true;
+	case STATUS_OK: /* and those that the next run would meet again */
+	case STATUS_USAGE:
+	case STATUS_UNTRUSTED:
+	case STATUS_CONFLICT:
+	case STATUS_BAD_INPUT:
+	case STATUS_NOT_FOUND:
+	case STATUS_NEW:
+	case STATUS_WITHHELD:
+	case STATUS_WITHDRAWN:
+		return false;
+	}
+	return false;
 }
 
 /* --- events --- */
@@ -221,13 +256,15 @@ note_trouble(struct report_state *s, const struct err *why, int64_t until)
 }
 
 void
-report_begin(struct report *r, const struct cli *cli, const struct home *home, bool is_json)
+report_begin(struct report *r, const struct cli *cli, const struct home *home, const char *asked,
+    bool is_json)
 {
 	memset(r, 0, sizeof(*r));
 	r->cli = cli;
 	r->home = home;
 	r->is_json = is_json;
 	r->state.began_at = (int64_t)time(NULL);
+	(void)snprintf(r->state.asked, sizeof(r->state.asked), "%s", asked);
 	save(r);
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "catalog/base/err.h"
+#include "clients/kebao/asked.h"
 #include "clients/kebao/cli.h"
 #include "clients/kebao/home.h"
 #include "clients/kebao/library.h"
@@ -45,7 +46,11 @@ struct report_state {
 	int status;                /* ended: of the program; out of reach: what it would be */
 	bool must_enrol;           /* ended: because the certificate is no good any more */
 	char why[400];             /* waiting, out of reach, ended: one line */
+	char asked[ASKED_SIZE];    /* for what: asked.h */
 };
+
+/* Whether it was stopped before it could do all it was asked for; the run itself is over. */
+bool report_is_unfinished(const struct report_state *s);
 
 /* What the last run told is of no concern any more: who enrols anew begins anew. */
 void report_forget(const struct home *h);
@@ -55,7 +60,7 @@ int report_load(const struct home *h, struct report_state *out);
 
 struct report {
 	const struct cli *cli;   /* borrowed */
-	const struct home *home; /* borrowed */
+	const struct home *home; /* borrowed; NULL: run.json is not touched */
 	bool is_json;
 	struct progress progress;
 	bool is_drawing;
@@ -65,7 +70,9 @@ struct report {
 	struct report_state state;
 };
 
-void report_begin(struct report *r, const struct cli *cli, const struct home *home, bool is_json);
+/* home is NULL for a run that changes nothing: what is known of the last one stays. */
+void report_begin(struct report *r, const struct cli *cli, const struct home *home,
+    const char *asked, bool is_json);
 void report_looking(struct report *r);
 /* The hub has answered what there is: whatever kept it out of reach is over. */
 void report_contact(struct report *r);

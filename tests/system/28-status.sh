@@ -31,11 +31,16 @@ is "$(printf '%s' "$out" | jq -r '[.running, .phase, .course] | join(" ")')" "tr
 kill -KILL "$KB_PID"
 wait "$KB_PID" 2>/dev/null
 run kb sc status
-like "$out" 'nothing runs; broken off at .* in beijing.ip/film at [0-9]+ %; next: kebao fetch' "a run that was killed is not running"
+like "$out" 'nothing runs; broken off at .* in beijing.ip/film at [0-9]+ %; next: kebao fetch --all goes on' "a run that was killed is not running"
+exits 10 "what would be done by who names nothing" kb sc fetch --dry-run --lang en
+like "$err" '^going on with what was not finished: kebao fetch --all$' "is what was asked for before"
+exits 9 "a name that is none, in a dry run" kb sc fetch beijing.ip/filn beijing.ip/film --dry-run
+run kb sc status
+like "$out" 'broken off at .* next: kebao fetch --all goes on' "a dry run does not change what status knows"
 
 line rate 0
-run kb sc fetch --all --progress=json
-is "$status" 0 "fetched"
+run kb sc fetch --quiet --progress=json
+is "$status" 0 "fetched by who names nothing: what was asked for before"
 is "$err" "" "nothing on standard error"
 printf '%s\n' "$out" >"$T/events"
 jq -e . "$T/events" >/dev/null
@@ -87,6 +92,40 @@ rm -rf "$T/course/more.txt"
 publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
 exits 0 "a damaged one that is not the newest is repaired by its number" kb sc fetch beijing.ip/film/2
 like "$err" 'release 2 is damaged and is repaired' "and no other is fetched"
+
+# --- stopped in a course that was named ---
+course "$T/second" second 第一版
+head -c 2000000 /dev/urandom >"$T/second/film.mp4"
+publish bj beijing.ip "$T/second" >"$T/publish.out" 2>&1 || bail "not published"
+kb sc config reserve 900T || bail "no setting"
+exits 6 "no room" kb sc fetch beijing.ip/second
+run kb sc status
+like "$out" 'next: make room, then kebao fetch beijing.ip/second; or kebao fetch beijing.ip/second --low-space$' \
+	"fetching once more is not what comes next"
+exits 6 "no room for any" kb sc fetch beijing.ip/second --low-space
+run kb sc status --lang zh
+like "$out" '未完成：beijing.ip/second 磁盘上放不下；下一步：腾出空间，再运行 kebao fetch beijing.ip/second --low-space$' \
+	"nor what was done already"
+kb sc config reserve --unset || bail "no way back"
+line rate 100000
+begin=$(line_stat down)
+"${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" fetch beijing.ip/second >"$T/start.out" 2>"$T/start.err" </dev/null &
+KB_PID=$!
+wait_for "a beginning" came $((begin + 100000)) || bail "nothing comes"
+kill -INT "$KB_PID"
+wait "$KB_PID"
+is "$?" 130 "stopped in the middle"
+line rate 0
+run kb sc status
+like "$out" 'nothing runs; broken off at .*; next: kebao fetch beijing.ip/second$' "what was named is what comes next"
+rm -r "$T/course/film.mp4"
+publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+exits 0 "who names nothing" kb sc fetch
+like "$err" 'going on with what was not finished: kebao fetch beijing.ip/second$' "goes on"
+[ -d "$(library sc)/beijing.ip/second/1" ] && [ ! -e "$(library sc)/beijing.ip/film/4/film.mp4" ]
+ok $? "with that, and with what is held"
+exits 0 "once" kb sc fetch
+unlike "$err" 'going on' "and not again"
 
 # --- what is believed is gone ---
 HOME_SC=$T/home/sc/.local/share/kebao
@@ -195,7 +234,7 @@ enrol sc sichuan || bail "not enrolled again"
 run kb sc status
 like "$out" '^nothing runs; next: kebao check$' "who has enrolled again is not sent to do so"
 exits 0 "and fetches" kb sc fetch
-ls "$(library sc)/beijing.ip/film/4" >"$T/ls.out" 2>&1
+ls "$(library sc)/beijing.ip/film/5" >"$T/ls.out" 2>&1
 ok $? "what was begun"
 
 # --- before there is anything ---
