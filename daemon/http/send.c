@@ -237,13 +237,24 @@ may_fill(struct conn *c)
 	return true;
 }
 
+/* What is written goes out, with as little as possible in a packet of its own. */
+static enum duct_result
+flush(struct conn *c)
+{
+	if (c->piece != NULL && duct_may_join(&c->duct))
+		return DUCT_OK; /* with the piece */
+	if (c->piece == NULL && c->reply_left == 0 && !c->keeps_alive)
+		duct_say_end(&c->duct);
+	return duct_flush(&c->duct);
+}
+
 static enum step
 send_some(struct conn *c)
 {
 	bool may_read;
 
 	for (;;) {
-		switch (duct_flush(&c->duct)) {
+		switch (flush(c)) {
 		case DUCT_OK:
 			break;
 		case DUCT_WRITE:

@@ -20,6 +20,7 @@
 /* What one record adds to its bytes, at most: header, explicit nonce, tag, content type. */
 #define RECORD_BYTES 16384
 #define RECORD_EXTRA 64
+#define JOIN_BYTES 2048u /* two tickets, with a certificate in them */
 
 /* Room for bytes in the block; 0 when there is no memory either. */
 static size_t
@@ -333,17 +334,31 @@ duct_flush(struct duct *w)
 	return DUCT_OK;
 }
 
+bool
+duct_may_join(const struct duct *w)
+{
+	return w->out != NULL && w->out_off == 0 && w->out_size == LIMIT_SLAB_BYTES &&
+	    w->out_len <= JOIN_BYTES;
+}
+
+void
+duct_say_end(struct duct *w)
+{
+	if (w->ssl == NULL || !w->is_open || w->is_broken ||
+	    (SSL_get_shutdown(w->ssl) & SSL_SENT_SHUTDOWN) != 0)
+		return;
+	ERR_clear_error();
+	(void)SSL_shutdown(w->ssl); /* 0 and -1 are as good: the peer may not answer */
+}
+
 void
 duct_finish(struct duct *w)
 {
 	if (w->is_broken)
 		return;
-	if (w->ssl != NULL && w->is_open) {
-		ERR_clear_error();
-		(void)SSL_shutdown(w->ssl); /* 0 and -1 are as good: the peer may not answer */
-		if (duct_flush(w) != DUCT_OK)
-			return;
-	}
+	duct_say_end(w);
+	if (duct_flush(w) != DUCT_OK)
+		return;
 	SSL_free(w->ssl); /* what is read from here on is thrown away */
 	w->ssl = NULL;
 	(void)shutdown(w->fd, SHUT_WR); /* fails where the peer is gone: then nobody cares */
@@ -353,8 +368,7 @@ void
 duct_clear(struct duct *w)
 {
 	if (w->ssl != NULL && w->is_open && !w->is_broken && !duct_has_output(w)) {
-		ERR_clear_error();
-		(void)SSL_shutdown(w->ssl); /* a courtesy */
+		duct_say_end(w); /* a courtesy */
 		(void)duct_flush(w);
 	}
 	SSL_free(w->ssl);

@@ -77,6 +77,15 @@ size_t duct_send_room(const struct duct *w);
 /* Send what is in the block: DUCT_OK when it is empty. */
 enum duct_result duct_flush(struct duct *w);
 
+/*
+ * Whether what is to be sent is so little that it may go with what is written next, in one packet:
+ * the tickets of a new session with the first answer.
+ */
+bool duct_may_join(const struct duct *w);
+
+/* No more output will come: write the end of TLS behind what is to be sent, where it fits. */
+void duct_say_end(struct duct *w);
+
 /* The peer lets us wait: keep what is left to send in no more memory than it needs. */
 void duct_park(struct duct *w);
 
