@@ -102,12 +102,15 @@ code_decode(struct code *out, const char *text, struct err *e)
 		    "the enrolment code is not complete: %d characters follow KB1-, here are %zu",
 		    CODE_DIGITS, n_digits);
 	if (hex_base32_decode(raw, sizeof(raw), text) == -1) {
-		err_set(e, ERR_BAD_INPUT, "the enrolment code is mistyped: no code is written so");
+		err_set(e, ERR_BAD_INPUT, "the enrolment code is mistyped: no code is"
+		    " written so; type it again, it is not used up");
 		goto out;
 	}
 	digest_of(&sum, raw, CODE_BODY_LEN);
 	if (memcmp(raw + CODE_BODY_LEN, sum.bytes, CODE_CHECK_LEN) != 0) {
-		err_set(e, ERR_BAD_INPUT, "the enrolment code is mistyped: its check does not fit");
+		err_set(e, ERR_BAD_INPUT,
+		    "the enrolment code is mistyped: its check does not fit; type it again, it is"
+		    " not used up");
 		goto out;
 	}
 	if (raw[0] != CODE_VERSION) {

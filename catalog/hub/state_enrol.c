@@ -49,7 +49,8 @@ judge(struct state_query *q, const struct digest *csr_hash, int64_t now,
 	if (is_used) {
 		if (!digest_equal(&used_by, csr_hash) ||
 		    now - used_at >= STATE_ENROL_REPEAT_SECONDS)
-			return err_set(e, ERR_DENIED, "this enrolment code was used already");
+			return err_set(e, ERR_DENIED,
+			    "this enrolment code was used already: ask for a new one");
 		inv.certificate = strdup(state_query_get_text(q, 5));
 		if (inv.certificate == NULL)
 			return err_nomem(e);

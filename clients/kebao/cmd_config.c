@@ -6,8 +6,32 @@
 #include "clients/kebao/session.h"
 #include "clients/kebao/settings.h"
 
+/* Names and values as they are typed: for people and for scripts. */
 static enum status
-say_one(const struct session *s, const char *name, bool with_name)
+say_all(const struct session *s)
+{
+	enum status status = STATUS_OK;
+	struct err e = { 0 };
+	const char *name;
+
+	for (size_t i = 0; status == STATUS_OK && (name = settings_name(i)) != NULL; i++) {
+		const char *usual = settings_usual(i);
+		struct buf text = BUF_INIT;
+
+		if (settings_get(s->home, name, &text, &e) == -1)
+			status = cli_fail(s->cli, &e);
+		else if (buf_len(&text) > 0)
+			(void)printf("%-20s %s\n", name, buf_text(&text));
+		else
+			(void)printf("%-20s - %s\n", name, usual != NULL ? usual : "");
+		buf_clear(&text);
+	}
+	return status;
+}
+
+/* An empty line where it is not set. */
+static enum status
+say_one(const struct session *s, const char *name)
 {
 	struct buf text = BUF_INIT;
 	struct err e = { 0 };
@@ -15,8 +39,6 @@ say_one(const struct session *s, const char *name, bool with_name)
 
 	if (settings_get(s->home, name, &text, &e) == -1)
 		status = cli_fail(s->cli, &e);
-	else if (with_name)
-		(void)printf("%-20s %s\n", name, buf_len(&text) > 0 ? buf_text(&text) : "-");
 	else
 		(void)printf("%s\n", buf_text(&text)); /* main() sees a full disk at the end */
 	buf_clear(&text);
@@ -46,12 +68,11 @@ cmd_config(struct cli *cli, int argc, char *const *argv)
 	status = session_open_offline(&s, cli);
 	if (status != STATUS_OK)
 		return status;
-	for (size_t i = 0; words.n == 0 && status == STATUS_OK && settings_name(i) != NULL; i++)
-		status = say_one(&s, settings_name(i), true);
-	if (words.n == 1 && !drop)
-		status = say_one(&s, words.words[0], false);
-	else if (words.n > 0 &&
-	    settings_set(s.home, words.words[0], drop ? "" : words.words[1], &e) == -1)
+	if (words.n == 0)
+		status = say_all(&s);
+	else if (words.n == 1 && !drop)
+		status = say_one(&s, words.words[0]);
+	else if (settings_set(s.home, words.words[0], drop ? "" : words.words[1], &e) == -1)
 		status = cli_fail(cli, &e);
 	session_close(&s);
 	return status;

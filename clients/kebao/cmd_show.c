@@ -57,7 +57,7 @@ field_name(const struct cli *cli, const char *field)
 
 /* What is held and where; and whether its publisher has recalled it. */
 struct shown {
-	struct record *record; /* owned by show() */
+	struct record *record; /* of who shows it */
 	bool is_held;
 	bool is_hidden;
 	const struct catalogue_recall *recall; /* lent by the catalogue; NULL: none */
@@ -101,83 +101,113 @@ say(const struct session *s, const struct shown *what)
 		CLI_SAY(cli, MSG_SHOW_NOT_HELD);
 }
 
-/* The newest held release that the word means. */
-static const struct library_name *
-find_held(const struct library *l, const char *word)
+/* What the word means, in every channel: held, else hidden, else on offer. */
+struct showing {
+	const struct session *s;
+	struct catalogue *catalogue; /* may be NULL: nothing was ever believed */
+	const char *word;
+	struct library held, hidden;
+	size_t n_shown;
+	enum status status;
+};
+
+static bool
+is_same_course(const struct library_name *a, const struct library_name *b)
 {
-	for (size_t i = 0; i < l->n_held; i++)
-		if (library_matches(word, &l->held[i]))
-			return &l->held[i];
-	return NULL;
+	return strcmp(a->channel, b->channel) == 0 && strcmp(a->course, b->course) == 0;
 }
 
-static int
-find_offer(const struct session *s, const struct catalogue *c, const char *word,
-    struct record **out, struct err *e)
+/* Whether one of the first n is a release of the same course: the newest comes first. */
+static bool
+has_course(const struct library *l, size_t n, const struct library_name *name)
 {
-	for (size_t i = 0; i < catalogue_n_offers(c); i++) {
-		const struct catalogue_offer *offer = catalogue_offer(c, i);
-		const struct release_want want = {
-			.name = &offer->name, .trust = catalogue_trust(c), .target = offer->record,
-		};
-
-		if (library_matches(word, &offer->name))
-			return release_record(s->home, NULL, &want, out, e);
-	}
-	return err_set(
-	    e, ERR_NOT_FOUND, "no course %s is held or was offered at the last check", word);
+	for (size_t i = 0; i < n; i++)
+		if (is_same_course(&l->held[i], name))
+			return true;
+	return false;
 }
 
-/* Held, else hidden, else on offer.  c may be NULL. */
-static int
-find(const struct session *s, const struct catalogue *c, const char *word, struct shown *out,
-    struct err *e)
+/* what->record is the caller's; rc is that of reading it. */
+static void
+show_one(struct showing *v, const struct shown *what, int rc, const struct err *e)
 {
-	struct library library = { NULL, 0 }, hidden = { NULL, 0 };
-	const struct library_name *name;
-	int rc = -1;
-
-	if (library_load(s->home, &library, e) == -1 ||
-	    library_load_hidden(s->home, &hidden, e) == -1)
-		goto out;
-	name = find_held(&library, word);
-	if (name == NULL) {
-		name = find_held(&hidden, word);
-		out->is_hidden = name != NULL;
-	}
-	out->is_held = name != NULL;
-	if (name != NULL)
-		rc = release_held_record(s->home, name, &out->record, e);
-	else if (c != NULL)
-		rc = find_offer(s, c, word, &out->record, e);
+	if (v->n_shown++ > 0)
+		(void)putchar('\n');
+	if (rc == -1)
+		v->status = cli_fail(v->s->cli, e);
 	else
-		(void)err_set(e, ERR_NOT_FOUND, "no course %s is held here", word);
-	if (rc == 0 && name != NULL && c != NULL)
-		out->recall = catalogue_find_recall(c, name);
-out:
-	library_clear(&library);
-	library_clear(&hidden);
-	return rc;
+		say(v->s, what);
+}
+
+static void
+show_ours(struct showing *v, const struct library *l, bool is_hidden)
+{
+	for (size_t i = 0; i < l->n_held; i++) {
+		const struct library_name *name = &l->held[i];
+		struct shown what = { .is_held = true, .is_hidden = is_hidden };
+		struct err e = { 0 };
+		int rc;
+
+		if (!library_matches(v->word, name) || has_course(l, i, name) ||
+		    (is_hidden && has_course(&v->held, v->held.n_held, name)))
+			continue;
+		rc = release_held_record(v->s->home, name, &what.record, &e);
+		if (rc == 0 && v->catalogue != NULL)
+			what.recall = catalogue_find_recall(v->catalogue, name);
+		show_one(v, &what, rc, &e);
+		record_free(what.record);
+	}
+}
+
+static void
+show_offers(struct showing *v)
+{
+	for (size_t i = 0; v->catalogue != NULL && i < catalogue_n_offers(v->catalogue); i++) {
+		const struct catalogue_offer *offer = catalogue_offer(v->catalogue, i);
+		const struct release_want want = {
+			.name = &offer->name, .trust = catalogue_trust(v->catalogue),
+			.target = offer->record,
+		};
+		struct shown what = { .is_held = false };
+		struct err e = { 0 };
+		int rc;
+
+		if (!library_matches(v->word, &offer->name) ||
+		    has_course(&v->held, v->held.n_held, &offer->name) ||
+		    has_course(&v->hidden, v->hidden.n_held, &offer->name))
+			continue;
+		rc = release_record(v->s->home, NULL, &want, &what.record, &e);
+		show_one(v, &what, rc, &e);
+		record_free(what.record);
+	}
 }
 
 static enum status
 show(const struct session *s, const char *word)
 {
-	struct shown what = { .record = NULL };
-	struct catalogue *c = NULL;
+	struct showing v = { .s = s, .word = word, .status = STATUS_OK };
 	struct err e = { 0 };
-	enum status status = STATUS_OK;
 
 	/* Without what was believed last, what is held can be shown all the same. */
-	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &c, NULL) == -1)
-		c = NULL;
-	if (find(s, c, word, &what, &e) == -1)
-		status = cli_fail(s->cli, &e);
-	else
-		say(s, &what);
-	record_free(what.record);
-	catalogue_close(c);
-	return status;
+	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &v.catalogue, NULL) == -1)
+		v.catalogue = NULL;
+	if (library_load(s->home, &v.held, &e) == -1 ||
+	    library_load_hidden(s->home, &v.hidden, &e) == -1) {
+		v.status = cli_fail(s->cli, &e);
+	} else {
+		show_ours(&v, &v.held, false);
+		show_ours(&v, &v.hidden, true);
+		show_offers(&v);
+		if (v.n_shown == 0) {
+			(void)err_set(&e, ERR_NOT_FOUND,
+			    "no course %s is held or was offered at the last check", word);
+			v.status = cli_fail(s->cli, &e);
+		}
+	}
+	library_clear(&v.held);
+	library_clear(&v.hidden);
+	catalogue_close(v.catalogue);
+	return v.status;
 }
 
 enum status

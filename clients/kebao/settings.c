@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clients/kebao/settings.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ settings_parse_bytes(const char *text, uint64_t *out)
 {
 	static const char units[] = "KMGT";
 	size_t len = strlen(text);
-	const char *unit = len > 0 ? strchr(units, text[len - 1]) : NULL;
+	const char *unit = len > 0 ? strchr(units, toupper((unsigned char)text[len - 1])) : NULL;
 	unsigned shift = 0;
 	char digits[24];
 	long long n;
@@ -177,21 +178,22 @@ static const struct {
 	const char *name;
 	parse_setting *parse;
 	const char *form;
+	const char *usual; /* where it is not set; NULL: there is none then */
 } table[] = {
-	{ "limit-rate", parse_limit, "bytes a second, such as 500K or 2M" },
+	{ "limit-rate", parse_limit, "bytes a second, such as 500K or 2M", NULL },
 	{ "hours", parse_hours,
 	    "such as 22:00-06:00 or 12:00-13:30,22:00-06:00; 00:00-24:00 is the whole day, and no"
-	    " other may end when it begins" },
-	{ "monthly-budget", parse_budget, "bytes a month, such as 20G" },
-	{ "connections", parse_connections, "1 to 4" },
-	{ "patience", parse_patience, "seconds, 5 to 600" },
+	    " other may end when it begins", NULL },
+	{ "monthly-budget", parse_budget, "bytes a month, such as 20G", NULL },
+	{ "connections", parse_connections, "1 to 4", "4" },
+	{ "patience", parse_patience, "seconds, 5 to 600", "30" },
 	{ "proxy", parse_proxy,
 	    "http://host:port or http://name@host:port; the password goes into a file,"
-	    " which proxy-password-file names" },
-	{ "proxy-password-file", parse_password_file, "the absolute name of a file" },
-	{ "reserve", parse_reserve, "bytes of the disk to leave alone, such as 2G" },
-	{ "keep-trying", parse_keep_trying, "yes or no" },
-	{ "keep-old", parse_keep_old, "yes or no" },
+	    " which proxy-password-file names", NULL },
+	{ "proxy-password-file", parse_password_file, "the absolute name of a file", NULL },
+	{ "reserve", parse_reserve, "bytes of the disk to leave alone, such as 2G", "64M" },
+	{ "keep-trying", parse_keep_trying, "yes or no", "no" },
+	{ "keep-old", parse_keep_old, "yes or no", "no" },
 };
 #define N_SETTINGS (sizeof(table) / sizeof(table[0]))
 
@@ -199,6 +201,12 @@ const char *
 settings_name(size_t i)
 {
 	return i < N_SETTINGS ? table[i].name : NULL;
+}
+
+const char *
+settings_usual(size_t i)
+{
+	return i < N_SETTINGS ? table[i].usual : NULL;
 }
 
 void
@@ -213,7 +221,7 @@ settings_init(struct settings *s)
 int
 settings_parse(struct settings *s, const char *name, const char *text, struct err *e)
 {
-	char quoted[100];
+	char quoted[100], names[200] = "";
 
 	for (size_t i = 0; i < N_SETTINGS; i++) {
 		if (strcmp(table[i].name, name) != 0)
@@ -223,8 +231,11 @@ settings_parse(struct settings *s, const char *name, const char *text, struct er
 		return err_set(e, ERR_BAD_INPUT, "setting %s: \"%s\" is not %s", name,
 		    err_quote(quoted, sizeof(quoted), text, strlen(text)), table[i].form);
 	}
-	return err_set(e, ERR_BAD_INPUT, "there is no setting %s",
-	    err_quote(quoted, sizeof(quoted), name, strlen(name)));
+	for (size_t i = 0; i < N_SETTINGS; i++)
+		(void)snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+		    i == 0 ? "" : ", ", table[i].name); /* all fit */
+	return err_set(e, ERR_BAD_INPUT, "there is no setting %s; there are %s",
+	    err_quote(quoted, sizeof(quoted), name, strlen(name)), names);
 }
 
 /* --- the file --- */

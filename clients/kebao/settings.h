@@ -14,7 +14,8 @@
  *	keep-trying          yes: go on for days, over any interruption (no)
  *	keep-old             yes: older releases stay (no)
  *
- * K, M, G, T are powers of 1,024.  A password never stands here or on a command line.
+ * K, M, G, T (small ones, too) are powers of 1,024.  A password never stands here or on a
+ * command line.
  */
 #ifndef KEBAO_CLIENTS_KEBAO_SETTINGS_H
 #define KEBAO_CLIENTS_KEBAO_SETTINGS_H
@@ -60,6 +61,9 @@ int settings_parse(struct settings *s, const char *name, const char *text, struc
 
 /* The names in order; NULL behind the last. */
 const char *settings_name(size_t i);
+
+/* The text that stands for what holds where this one was not set; NULL: nothing does. */
+const char *settings_usual(size_t i);
 
 /* settings.json; where there is none: settings_init(). */
 int settings_load(const struct home *h, struct settings *out, struct err *e)

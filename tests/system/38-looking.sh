@@ -55,7 +55,16 @@ as_user curl -sSf --cacert "$identity/ca.pem" --cert "$identity/client.pem" --ke
 	--pass "$(cat "$identity/passphrase")" -o "$T/home/sc/download (1)" "$url" || bail "no bundle"
 exits 0 "a bundle is verified, whatever its name" kb sc --lang en verify "$T/home/sc/download (1)"
 like "$out" 'the bundle of beijing.ip/marks release 2, as signed' "and named"
-printf x | as_user dd of="$T/home/sc/download (1)" bs=1 seek=100000 conv=notrunc status=none
+printf changed | as_user dd of="$T/home/sc/download (1)" bs=1 seek=100000 conv=notrunc status=none
+
+# A course alone means it in every channel.
+channel beijing.tm beijing paired bj >"$T/channel.log" 2>&1 || bail "no other channel: $(cat "$T/channel.log")"
+exits 0 "the same course in another channel" publish bj beijing.tm "$T/course"
+exits 10 "it is offered" kb sc check
+exits 0 "show shows both" kb sc --lang en show marks
+like "$out" '^beijing\.ip/marks' "the one that is held"
+like "$out" '^beijing\.tm/marks' "and the one that is not"
+
 printf 'PK\003\004 and so on' >"$T/home/sc/course.zip"
 exits 3 "a zip is not" kb sc --lang en verify "$T/home/sc/course.zip"
 like "$err" 'not signed: it cannot be verified' "and why is said"

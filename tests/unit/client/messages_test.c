@@ -80,7 +80,8 @@ reasons_are_said_in_chinese_and_names_are_left_alone(void **state)
 		  "you are a member of x",
 		  "/api/v1/registry：课程中心（403）：这需要课程中心的管理员；"
 		  "现在的身份：a member of x" },
-		{ "no course marks is held here", "没有课程 marks：本机没有" },
+		{ "no course marks is held or was offered at the last check",
+		  "没有课程 marks：本机没有，上次联系时也没有提供" },
 		{ "nobody has said this 从来", "nobody has said this 从来" },
 	};
 
