@@ -104,8 +104,8 @@ find_listed(const struct catalogue *c, const char *channel)
 	return (struct json_at){ NULL, NULL };
 }
 
-static bool
-is_listed(const struct catalogue *c, const char *channel)
+bool
+catalogue_is_listed(const struct catalogue *c, const char *channel)
 {
 	return json_is(find_listed(c, channel));
 }
@@ -245,7 +245,7 @@ take_role(struct catalogue *c, const char *channel, int64_t now, struct err *e)
 	const struct trust_source *from = NULL;
 	const struct meta *role = NULL;
 	struct err mine = { 0 };
-	bool listed = is_listed(c, channel), given = true;
+	bool listed = catalogue_is_listed(c, channel), given = true;
 
 	if (!listed && !was_held(c, channel))
 		return 0;

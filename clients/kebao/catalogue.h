@@ -72,6 +72,8 @@ const struct catalogue_refused *catalogue_refused(const struct catalogue *c, siz
 /* Channels that are given to us, with their roles; lent. */
 size_t catalogue_n_channels(const struct catalogue *c);
 const char *catalogue_channel(const struct catalogue *c, size_t i, const struct meta **role);
+/* Whether it is among those that the hub, when it was asked last, said this home may see. */
+bool catalogue_is_listed(const struct catalogue *c, const char *channel);
 /* Whether the hub says that this organisation publishes the channel. */
 bool catalogue_is_publisher(const struct catalogue *c, const char *channel, const char *org);
 /* Whether the channel is given to us, and its role says that it holds nothing any more. */

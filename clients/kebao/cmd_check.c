@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "clients/kebao/catalogue.h"
+#include "clients/kebao/checked.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/notice.h"
 #include "clients/kebao/plan.h"
@@ -47,6 +48,7 @@ check(const struct session *s, bool is_json)
 		.settings = hub_settings(s->hub), .keeps_old = hub_settings(s->hub)->keeps_old,
 	};
 	struct err e = { 0 };
+	const struct err *why = &e;
 	enum status status = STATUS_OK;
 	bool has_ended;
 
@@ -68,8 +70,10 @@ check(const struct session *s, bool is_json)
 	else if (say_json(c, &plan, &e) == -1)
 		status = cli_fail(s->cli, &e);
 	recalls_look(c, &library, &hidden, &recalls);
-	for (size_t i = 0; i < catalogue_n_refused(c); i++)
-		status = cli_fail(s->cli, &catalogue_refused(c, i)->why);
+	for (size_t i = 0; i < catalogue_n_refused(c); i++) {
+		why = &catalogue_refused(c, i)->why;
+		status = cli_fail(s->cli, why);
+	}
 	if (status == STATUS_OK && (catalogue_n_withheld(c) > 0 || has_ended))
 		status = STATUS_WITHHELD;
 	else if (status == STATUS_OK && recalls.n_recalled > 0)
@@ -77,6 +81,8 @@ check(const struct session *s, bool is_json)
 	else if (status == STATUS_OK && plan.n_courses + recalls.n_undone > 0)
 		status = STATUS_NEW;
 out:
+	if (status != STATUS_INTERRUPTED)
+		checked_save(s->home, status, why);
 	plan_clear(&plan);
 	catalogue_close(c);
 	library_clear(&library);

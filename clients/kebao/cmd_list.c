@@ -68,8 +68,12 @@ say_offers(const struct session *s, const struct library *l)
 	struct catalogue *c = NULL;
 	struct err e = { 0 };
 
-	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &c, &e) == -1)
-		return cli_fail(s->cli, &e);
+	if (catalogue_open(s->home, NULL, (int64_t)time(NULL), &c, &e) == -1) {
+		if (e.class != ERR_NOT_FOUND)
+			return cli_fail(s->cli, &e);
+		CLI_WARN(s->cli, MSG_LIST_NOT_ASKED);
+		return STATUS_NOT_FOUND;
+	}
 	for (size_t i = 0; i < catalogue_n_offers(c); i++) {
 		const struct catalogue_offer *offer = catalogue_offer(c, i);
 		const struct release_want want = {

@@ -5,10 +5,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "catalog/base/file.h"
 #include "catalog/json/canon.h"
 #include "catalog/json/json.h"
+#include "clients/kebao/checked.h"
 #include "clients/kebao/cmd.h"
 #include "clients/kebao/library.h"
+#include "clients/kebao/outlook.h"
 #include "clients/kebao/pace.h"
 #include "clients/kebao/report.h"
 #include "clients/kebao/session.h"
@@ -16,13 +19,19 @@
 #include "clients/kebao/text.h"
 
 #define ASKED_SHOWN 200u /* bytes of a line that people read */
+#define ROOM_LEAST (1u << 20) /* with less nothing can be fetched, whatever is reserved */
 
 struct view {
 	const struct cli *cli;
 	bool is_running;
 	bool has_run;             /* run.json is there */
 	bool has_courses;
+	bool has_check;           /* younger than the run */
 	struct report_state run;
+	struct checked check;
+	struct outlook open;      /* where nothing runs */
+	uint64_t free_bytes;
+	uint64_t reserve_bytes;
 	enum pace_state pace;
 	int64_t until;            /* of pace */
 	int64_t contact_at;
@@ -86,16 +95,22 @@ command(const struct report_state *r, struct buf *b)
 }
 
 static enum message
-next_of(const struct report_state *r)
+next_of(int status, bool must_enrol)
 {
-	if (r->status == STATUS_SPACE)
-		return strstr(r->asked, "--low-space") != NULL ? MSG_STATUS_NEXT_ROOM
-		                                               : MSG_STATUS_NEXT_LOW_SPACE;
-	if (r->must_enrol)
+	if (must_enrol)
 		return MSG_STATUS_NEXT_ENROLL;
-	if (r->status == STATUS_DENIED || r->status == STATUS_BAD_INPUT)
+	if (status == STATUS_DENIED || status == STATUS_BAD_INPUT)
 		return MSG_STATUS_NEXT_MEND;
 	return MSG_STATUS_NEXT_FETCH;
+}
+
+static enum message
+next_of_run(const struct report_state *r)
+{
+	if (r->status != STATUS_SPACE)
+		return next_of(r->status, r->must_enrol);
+	return strstr(r->asked, "--low-space") != NULL ? MSG_STATUS_NEXT_ROOM
+	                                               : MSG_STATUS_NEXT_LOW_SPACE;
 }
 
 /* The last run ended without all that was wanted: why, and what comes next. */
@@ -110,7 +125,7 @@ say_failed(const struct view *v)
 
 	(void)text_time(&at, r->updated_at);
 	(void)text_number(&status, (uint64_t)r->status);
-	if (messages_add(&next, v->cli->lang, next_of(r),
+	if (messages_add(&next, v->cli->lang, next_of_run(r),
 	        MESSAGES_ARGS(command(r, &line)), NULL) == 0)
 		advice = buf_text(&next);
 	if (r->status == STATUS_NOT_FOUND && r->why[0] != '\0')
@@ -126,32 +141,137 @@ say_failed(const struct view *v)
 	buf_clear(&line);
 }
 
+/* What went wrong when somebody asked last comes first, unless it may pass and a fetch waits. */
+static bool
+is_check_to_say(const struct view *v)
+{
+	if (!v->has_check || checked_is_good(&v->check))
+		return false;
+	return !v->has_run || !report_is_unfinished(&v->run) ||
+	    (v->check.status != STATUS_NETWORK && v->check.status != STATUS_BUSY);
+}
+
 static void
-say_idle(const struct view *v)
+say_check(const struct view *v)
+{
+	struct buf b = BUF_INIT, next = BUF_INIT;
+	struct text at;
+
+	CLI_SAY(v->cli, MSG_STATUS_CHECK_FAILED, text_time(&at, v->check.at),
+	    cli_reason(v->cli, v->check.why, &b),
+	    messages_add(&next, v->cli->lang, next_of((int)v->check.status, v->check.must_enrol),
+	        MESSAGES_ARGS("kebao check"), NULL) == 0
+	        ? buf_text(&next)
+	        : "kebao check");
+	buf_clear(&b);
+	buf_clear(&next);
+}
+
+static bool
+is_open(const struct outlook *o)
+{
+	return o->n_new + o->n_changed + o->n_damaged > 0;
+}
+
+/* A run that found no room has said so itself, and one that was denied has more to say. */
+static bool
+is_full(const struct view *v)
 {
 	const struct report_state *r = &v->run;
-	struct text contact, at, percent;
+	bool is_told = v->has_run && r->phase == REPORT_ENDED &&
+	    (r->status == STATUS_SPACE || r->status == STATUS_DENIED);
+	uint64_t least = v->reserve_bytes > ROOM_LEAST ? v->reserve_bytes : ROOM_LEAST;
+
+	return !is_told && v->free_bytes < least &&
+	    ((v->has_run && report_is_unfinished(r)) || is_open(&v->open));
+}
+
+/* Of a run that ended before it could do all: whether what kept it is known to be over. */
+static bool
+is_over(const struct view *v)
+{
+	if (v->run.status == STATUS_NOT_NOW)
+		return true; /* the line is ours again, or this was not asked */
+	return v->has_check && checked_is_good(&v->check) && v->run.status != STATUS_SPACE &&
+	    v->run.status != STATUS_ERROR;
+}
+
+static void
+say_unfinished(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	struct text at, percent;
 	struct buf line = BUF_INIT;
 	unsigned share = r->total_bytes > 0
 	    ? (unsigned)(100.0 * (double)r->done_bytes / (double)r->total_bytes)
 	    : 0;
 
-	if (v->pace != PACE_GO) {
-		say_next(v);
-	} else if (!v->has_run) {
-		CLI_SAY(v->cli, v->has_courses ? MSG_STATUS_NO_NEWS : MSG_STATUS_NEVER);
-	} else if (r->phase != REPORT_ENDED && r->name.release > 0) {
+	if (r->phase != REPORT_ENDED && r->name.release > 0)
 		CLI_SAY(v->cli, MSG_STATUS_BROKEN, text_time(&at, r->updated_at), r->name.channel,
 		    r->name.course, text_number(&percent, share), command(r, &line));
-	} else if (r->phase != REPORT_ENDED || r->status == STATUS_INTERRUPTED) {
+	else if (r->phase != REPORT_ENDED || r->status == STATUS_INTERRUPTED)
 		CLI_SAY(v->cli, MSG_STATUS_BROKEN_EARLY, text_time(&at, r->updated_at),
 		    command(r, &line));
-	} else if (r->status == STATUS_OK) {
-		CLI_SAY(v->cli, MSG_STATUS_IDLE, text_time(&at, r->updated_at),
-		    v->contact_at > 0 ? text_time(&contact, v->contact_at) : "-");
-	} else {
+	else if (is_over(v))
+		CLI_SAY(v->cli, MSG_STATUS_AGAIN, text_time(&at, r->updated_at),
+		    command(r, &line));
+	else
 		say_failed(v);
-	}
+	buf_clear(&line);
+}
+
+/* No run is unfinished: what there is to do, as far as is known here. */
+static void
+say_open(const struct view *v)
+{
+	const struct outlook *o = &v->open;
+	struct text contact, at, all, new, changed;
+	const char *since = v->contact_at > 0 ? text_time(&contact, v->contact_at) : "-";
+	const char *next = o->n_new > 0 ? "kebao fetch --all" : "kebao fetch";
+
+	if (o->n_new > 0 && o->n_changed > 0)
+		next = messages_text(v->cli->lang, MSG_STATUS_OPEN_BOTH);
+	if (o->n_damaged > 0)
+		CLI_SAY(v->cli, MSG_STATUS_DAMAGED, o->damaged.channel, o->damaged.course,
+		    text_number(&all, o->damaged.release));
+	else if (o->n_recalls > 0)
+		CLI_SAY(v->cli, MSG_STATUS_RECALLS, text_number(&all, o->n_recalls));
+	else if (is_open(o))
+		CLI_SAY(v->cli, MSG_STATUS_OPEN, since, text_number(&all, o->n_new + o->n_changed),
+		    text_number(&new, o->n_new), text_number(&changed, o->n_changed), next);
+	else if (v->has_check && checked_is_good(&v->check))
+		CLI_SAY(v->cli, MSG_STATUS_CHECKED, text_time(&at, v->check.at));
+	else if (v->has_run)
+		CLI_SAY(v->cli, MSG_STATUS_IDLE, text_time(&at, v->run.updated_at), since);
+	else
+		CLI_SAY(v->cli, MSG_STATUS_NO_NEWS);
+}
+
+static void
+say_idle(const struct view *v)
+{
+	const struct report_state *r = &v->run;
+	bool is_unfinished = v->has_run && report_is_unfinished(r);
+	bool is_good = v->has_check && checked_is_good(&v->check);
+	struct buf line = BUF_INIT;
+	struct text room, reserve;
+
+	if (v->pace != PACE_GO)
+		say_next(v);
+	else if (is_check_to_say(v))
+		say_check(v);
+	else if (is_full(v))
+		CLI_SAY(v->cli, MSG_STATUS_NO_ROOM, text_bytes(&room, v->free_bytes),
+		    text_bytes(&reserve, v->reserve_bytes),
+		    is_unfinished ? command(r, &line) : "kebao fetch");
+	else if (is_unfinished)
+		say_unfinished(v);
+	else if (v->has_run && r->status != STATUS_OK && !is_good)
+		say_failed(v);
+	else if (!v->has_run && !v->has_courses)
+		CLI_SAY(v->cli, MSG_STATUS_NEVER);
+	else
+		say_open(v);
 	buf_clear(&line);
 }
 
@@ -166,11 +286,12 @@ say_waiting(const struct view *v, const char *reason, int64_t until)
 	struct text at, rest;
 
 	(void)text_number(&rest, n);
-	(void)text_time(&at, until);
+	if (r->status == STATUS_NOT_NOW)
+		until = 0; /* the reason says when */
 	if (until > 0 && n > 0)
-		CLI_SAY(v->cli, MSG_STATUS_WAITING, why, at.s, rest.s);
+		CLI_SAY(v->cli, MSG_STATUS_WAITING, why, text_time(&at, until), rest.s);
 	else if (until > 0)
-		CLI_SAY(v->cli, MSG_STATUS_WAITING_ALONE, why, at.s);
+		CLI_SAY(v->cli, MSG_STATUS_WAITING_ALONE, why, text_time(&at, until));
 	else if (n > 0)
 		CLI_SAY(v->cli, MSG_STATUS_WAITING_WORD, why, rest.s);
 	else
@@ -235,6 +356,24 @@ say(const struct view *v)
 	}
 }
 
+static void
+put_outlook(struct json_at top, const struct view *v)
+{
+	json_put_int(top, "free_bytes", (int64_t)v->free_bytes);
+	json_put_int(top, "reserve_bytes", (int64_t)v->reserve_bytes);
+	if (v->has_check) {
+		json_put_int(top, "checked_at", v->check.at);
+		json_put_int(top, "check_status", (int64_t)v->check.status);
+		json_put_text(top, "check_why", v->check.why);
+	}
+	if (v->is_running)
+		return;
+	json_put_int(top, "new", (int64_t)v->open.n_new);
+	json_put_int(top, "changed", (int64_t)v->open.n_changed);
+	json_put_int(top, "recalls", (int64_t)v->open.n_recalls);
+	json_put_int(top, "damaged", (int64_t)v->open.n_damaged);
+}
+
 static int
 say_json(const struct view *v, struct err *e)
 {
@@ -276,6 +415,7 @@ say_json(const struct view *v, struct err *e)
 		json_put_text(top, "why", r->why);
 		json_put_text(top, "asked", r->asked);
 	}
+	put_outlook(top, v);
 	rc = canon_write(top, &bytes, e);
 	if (rc == 0)
 		(void)printf("%s\n", buf_text(&bytes)); /* main() sees a full disk at the end */
@@ -294,15 +434,20 @@ look(const struct session *s, struct view *v, struct err *e)
 
 	v->is_running = home_is_locked(s->home);
 	v->has_run = report_load(s->home, &v->run) == 0;
+	v->has_check = checked_load(s->home, &v->check) == 0;
 	home_load_state(s->home, &state);
 	v->contact_at = state.contact_at;
 	if (library_load(s->home, &library, e) == -1)
 		return -1;
 	v->has_courses = library.n_held > 0;
 	library_clear(&library);
+	if (file_free_bytes(home_dirfd(s->home), &v->free_bytes, e) == -1 ||
+	    (!v->is_running && outlook_look(s->home, &v->open, e) == -1))
+		return -1;
 	if (settings_load(s->home, &settings, e) == -1 ||
 	    pace_new(s->home, &settings, &pace, e) == -1)
 		return -1;
+	v->reserve_bytes = settings.reserve_bytes;
 	v->pace = pace_ask(pace, &v->until);
 	pace_free(pace);
 	return 0;

@@ -225,6 +225,8 @@ repair(struct fetch *f, const struct library_name *name)
 	(void)text_number(&release, name->release);
 	if (offer.record == NULL) {
 		CLI_WARN(f->s->cli, MSG_CANNOT_REPAIR, name->channel, name->course, release.s);
+		(void)err_set(&f->told, ERR_NOT_FOUND,
+		    "%s/%s is damaged, and the hub has it no more", name->channel, name->course);
 		return STATUS_NOT_FOUND;
 	}
 	CLI_NOTE(f->s->cli, MSG_FETCH_REPAIR, name->channel, name->course, release.s);

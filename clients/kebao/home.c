@@ -147,7 +147,9 @@ home_lock(struct home *h, struct err *e)
 	if (ask_lock(fd, F_OFD_SETLK, &lock) == -1) {
 		if (errno == EAGAIN || errno == EACCES) {
 			read_owner(fd, owner, sizeof(owner));
-			(void)err_set(e, ERR_BUSY, "another kebao (process %s) is at work in %s",
+			(void)err_set(e, ERR_BUSY,
+			    "another kebao (process %s) is at work in %s; kebao status says what"
+			    " it does",
 			    owner, h->path);
 		} else {
 			(void)err_errno(e, "%s/lock", h->path);

@@ -11,6 +11,7 @@
  *	settings.json                      how line and disk are used (settings.h)
  *	usage.json  paused                 the month's bytes; there while it is paused (pace.h)
  *	run.json                           what the run of the moment does (report.h)
+ *	check.json                         what the last check came to (checked.h)
  *	told.json                          news that was told once (notice.h)
  *	floors.json                        release numbers a restored hub has lost (floors.h)
  *	channels.json                      channels this identity may see, as the hub last said

@@ -10,6 +10,7 @@
 #include "catalog/base/file.h"
 #include "catalog/json/canon.h"
 #include "catalog/json/json.h"
+#include "clients/kebao/checked.h"
 #include "clients/kebao/text.h"
 #include "clients/kebao/ticks.h"
 
@@ -99,6 +100,7 @@ void
 report_forget(const struct home *h)
 {
 	(void)file_remove(home_dirfd(h), RUN, NULL); /* it is news only */
+	checked_forget(h);
 }
 
 static uint64_t
@@ -265,6 +267,8 @@ report_begin(struct report *r, const struct cli *cli, const struct home *home, c
 	r->is_json = is_json;
 	r->state.began_at = (int64_t)time(NULL);
 	(void)snprintf(r->state.asked, sizeof(r->state.asked), "%s", asked);
+	if (home != NULL)
+		checked_forget(home);
 	save(r);
 }
 
@@ -370,6 +374,7 @@ report_retry(void *report, const struct err *why, unsigned pause_ms)
 void
 report_wait(struct report *r, const struct err *why, int64_t until)
 {
+	bool is_ours = status_of(why) == STATUS_NOT_NOW; /* and its reason says until when */
 	bool is_news = r->state.phase != REPORT_WAITING || strcmp(r->state.why, why->text) != 0;
 	struct buf b = BUF_INIT;
 	struct text at;
@@ -377,8 +382,8 @@ report_wait(struct report *r, const struct err *why, int64_t until)
 	wipe(r);
 	r->state.phase = REPORT_WAITING;
 	note_trouble(&r->state, why, until);
-	if (status_of(why) == STATUS_NOT_NOW)
-		r->state.since = 0; /* our own will */
+	if (is_ours)
+		r->state.since = 0;
 	save(r);
 	if (r->is_json) {
 		struct json *doc = event(r, "waiting");
@@ -386,7 +391,7 @@ report_wait(struct report *r, const struct err *why, int64_t until)
 		json_put_text(json_top(doc), "why", why->text);
 		json_put_int(json_top(doc), "until", until);
 		send(doc);
-	} else if (is_news && until > 0) {
+	} else if (is_news && until > 0 && !is_ours) {
 		CLI_NOTE(r->cli, MSG_WAITING_UNTIL, cli_reason(r->cli, why->text, &b),
 		    text_time(&at, until));
 	} else if (is_news) {

@@ -14,6 +14,8 @@ publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
 came() { [ "$(line_stat down)" -ge "$1" ]; }
 says() { kb sc status | grep -qE "$1"; }
 
+exits 9 "what there is, before the hub was asked" kb sc list --all --lang en
+like "$err" '^the hub was not asked yet: kebao check$' "is not known, and no file is missed"
 run kb sc status
 like "$out" 'nothing was fetched yet; next: kebao fetch --all' "before anything was fetched"
 is "$(printf '%s\n' "$out" | wc -l)" 1 "in one line"
@@ -26,6 +28,9 @@ KB_PID=$!
 wait_for "the fetch" says '^fetching beijing.ip/film release 1: [1-9][0-9]* % of 3\.8 MiB, [1-9].*/s, .* left; then 0 more' ||
 	bail "status: $(kb sc status)"
 ok 0 "while it fetches: what, how far, how fast, how long"
+run kb sc status --json
+exits 12 "another one at the same time" kb sc check --lang en
+like "$err" 'another kebao \(process [0-9]+\) is at work in .*; kebao status says what it does$' "is told how to learn more"
 run kb sc status --json
 is "$(printf '%s' "$out" | jq -r '[.running, .phase, .course] | join(" ")')" "true fetching film" "the same as JSON"
 kill -KILL "$KB_PID"
@@ -59,6 +64,18 @@ like "$err" "^kebao: network: metadata/[0-9a-z.]+: $LINE_URL: [^/]*\$" "which sa
 run kb sc status
 like "$out" 'the last run, at .*, did not finish: .*; next: kebao fetch' "and status knows"
 line pass
+exits 0 "then a check reaches the hub" kb sc check
+run kb sc status
+like "$out" 'did not finish, and what kept it is over; next: kebao fetch$' "and the trouble is not told any more"
+exits 0 "nor is there any" kb sc fetch
+line shut
+exits 4 "a check that does not reach it" kb sc check
+run kb sc status
+like "$out" 'nothing runs; the last check, at .*, failed: .*; next: kebao check$' "is what status says"
+line pass
+exits 0 "the next one does" kb sc check
+run kb sc status
+like "$out" 'nothing runs; nothing to fetch as of 20.*; next: kebao check$' "and that, too"
 exits 0 "paused" kb sc pause
 run kb sc status
 like "$out" 'paused, nothing moves; next: kebao resume' "a pause is what comes next"
@@ -78,6 +95,9 @@ like "$out" '^没有运行；上次 .*：没有这门课程："beijing.ip/filn"�
 # --- a release by its number ---
 echo more >"$T/course/more.txt"
 publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
+exits 10 "a check hears of release 2" kb sc check
+run kb sc status
+like "$out" 'courses to fetch as of 20.*: 1 \(0 new, 1 changed\); next: kebao fetch$' "status knows of it"
 exits 9 "a release that is not the newest" kb sc fetch beijing.ip/film/1
 like "$err" 'beijing.ip/film/1: fetch brings only the newest release of a course, now release 2: kebao fetch beijing.ip/film$' \
 	"is no mystery"
@@ -88,6 +108,8 @@ like "$err" 'no such course: beijing.ip/filn/1' "the course is what is missing"
 exits 0 "the newest by its number" kb sc fetch beijing.ip/film/2
 printf x | as_user dd of="$(library sc)/beijing.ip/film/2/film.mp4" bs=1 conv=notrunc status=none
 exits 3 "it is damaged" kb sc verify
+run kb sc status
+like "$out" 'nothing runs; beijing.ip/film release 2 is damaged; next: kebao fetch repairs it$' "status knows of that, too"
 rm -rf "$T/course/more.txt"
 publish bj beijing.ip "$T/course" >"$T/publish.out" 2>&1 || bail "not published"
 exits 0 "a damaged one that is not the newest is repaired by its number" kb sc fetch beijing.ip/film/2
@@ -97,7 +119,12 @@ like "$err" 'release 2 is damaged and is repaired' "and no other is fetched"
 course "$T/second" second 第一版
 head -c 2000000 /dev/urandom >"$T/second/film.mp4"
 publish bj beijing.ip "$T/second" >"$T/publish.out" 2>&1 || bail "not published"
+exits 10 "a check hears of another course" kb sc check
+run kb sc status
+like "$out" 'courses to fetch as of 20.*: 2 \(1 new, 1 changed\); next: kebao fetch, or kebao fetch --all$' "status knows how many"
 kb sc config reserve 900T || bail "no setting"
+run kb sc status
+like "$out" 'no room on the disk: .* free, 900.0 TiB to be left alone; next: make room, then kebao fetch$' "and that they do not fit"
 exits 6 "no room" kb sc fetch beijing.ip/second
 run kb sc status
 like "$out" 'next: make room, then kebao fetch beijing.ip/second; or kebao fetch beijing.ip/second --low-space$' \
@@ -174,6 +201,16 @@ is "$?" 0 "which comes back" || diag "$(cat "$T/start.err")"
 run kb sc status
 like "$out" 'the last run ended well' "and nothing is said of the trouble"
 
+# --- hours that are closed ---
+kb sc config hours "$(date -d '+2 hours' +%H:%M)-$(date -d '+3 hours' +%H:%M)" || bail "no setting"
+start fetch --keep-trying --lang en
+wait_for "the wait" says '^waiting: outside of the hours; it may go on at 20[0-9]+-[0-9]+-[0-9]+ [0-9:]+\.$'
+ok $? "say when they open, once" || diag "$(kb sc status)"
+kill -INT "$KB_PID"
+wait "$KB_PID"
+like "$(cat "$T/start.err")" '^outside of the hours; it may go on at 20[0-9]+-[0-9]+-[0-9]+ [0-9:]+$' "and so does the fetch"
+kb sc config hours --unset || bail "no way back"
+
 # --- somebody looks while a run begins ---
 if strace -o /dev/null true 2>/dev/null; then
 	# He is stopped at his question about the lock, the file being open.
@@ -230,9 +267,13 @@ like "$out" 'certificate is revoked.*; next: kebao enroll URL CODE, with a new c
 run kb sc status --lang zh
 like "$out" '本机的证书已吊销：请向管理员要新的注册码.*；下一步：kebao enroll 地址 新注册码' "in Chinese, too"
 exits 5 "so it is when he comes back" kb sc fetch
+rm "$HOME_SC/run.json"
+exits 5 "or asks only" kb sc check
+run kb sc status
+like "$out" 'the last check.*certificate is revoked.*; next: kebao enroll URL CODE, with a new code' "of which status knows as well"
 enrol sc sichuan || bail "not enrolled again"
 run kb sc status
-like "$out" '^nothing runs; next: kebao check$' "who has enrolled again is not sent to do so"
+like "$out" '^nothing runs; courses to fetch as of 20.*; next: kebao fetch$' "who has enrolled again is not sent to do so"
 exits 0 "and fetches" kb sc fetch
 ls "$(library sc)/beijing.ip/film/5" >"$T/ls.out" 2>&1
 ok $? "what was begun"
