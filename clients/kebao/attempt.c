@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clients/kebao/args.h"
 #include "clients/kebao/interrupt.h"
 #include "clients/kebao/problem.h"
+#include "clients/kebao/ticks.h"
 #include "clients/kebao/transport_error.h"
 
 #define CONNECT_S 20L          /* a hub that does not answer within this is down */
@@ -22,6 +24,10 @@
 #define TELLING_BYTES (256u << 10) /* a shorter answer says nothing about the speed */
 #define HEADERS_BYTES 65536u   /* of one answer and the interim ones before it */
 #define COMPLAINT_BYTES (1u << 20) /* a refusal that is longer is not read to its end */
+#define RATE_CREDIT_US 50000       /* what waking late may be made good for */
+#define RATE_NAP_MS 100
+#define RCVBUF_LEAST (32 << 10)    /* a TLS record and what the kernel adds to it */
+#define RCVBUF_MOST_RATE (2u << 20) /* faster than this, a far hub needs the kernel's own size */
 
 /* One attempt under way. */
 struct attempt {
@@ -86,6 +92,62 @@ take_content_range(struct attempt *a, char *value)
 	a->range_off = number_or_none(value + 6);
 	last = number_or_none(dash + 1);
 	a->range_end = last == UINT64_MAX ? 0 : last + 1;
+}
+
+/* --- the rate --- */
+
+/* So many bytes have come: they are paid for in time, before more is read. */
+static void
+keep_to_rate(struct transfer *t, size_t len)
+{
+	uint64_t rate = t->line.limit_bytes_per_second;
+	int64_t now_us = ticks_ms() * 1000;
+
+	if (rate == 0)
+		return;
+	if (t->paid_until_us < now_us - RATE_CREDIT_US)
+		t->paid_until_us = now_us - RATE_CREDIT_US;
+	t->paid_until_us += (int64_t)((uint64_t)len * 1000000 / rate);
+	while (!interrupt_pending()) {
+		int64_t ms = t->paid_until_us / 1000 - ticks_ms();
+		struct err e = { 0 };
+
+		if (ms <= 0)
+			return;
+		(void)interrupt_sleep_ms(ms < RATE_NAP_MS ? (unsigned)ms : RATE_NAP_MS, &e);
+		/* Asked to stop meanwhile: on_body or the next request says so. */
+		if (t->line.on_received != NULL &&
+		    t->line.on_received(t->line.ctx, 0, &e) == -1)
+			return;
+	}
+}
+
+/*
+ * What the program has not read waits in the kernel, at most as much as fits there: about a
+ * second's worth.  Without a limit the kernel finds the size that the line needs.
+ */
+static int
+on_socket(void *transfer, curl_socket_t fd, curlsocktype purpose)
+{
+	const struct transfer *t = transfer;
+	uint64_t rate = t->line.limit_bytes_per_second;
+	int bytes = rate < RCVBUF_LEAST ? RCVBUF_LEAST : (int)rate;
+
+	(void)purpose;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)); /* a help */
+	return CURL_SOCKOPT_OK;
+}
+
+static CURLcode
+set_rate(struct transfer *t)
+{
+	uint64_t rate = t->line.limit_bytes_per_second;
+	CURLcode c = CURLE_OK;
+
+	if (rate == 0 || rate > RCVBUF_MOST_RATE)
+		return c;
+	c = c ?: curl_easy_setopt(t->curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	return c ?: curl_easy_setopt(t->curl, CURLOPT_SOCKOPTDATA, t);
 }
 
 static size_t
@@ -187,6 +249,7 @@ on_body(char *bytes, size_t size, size_t n, void *ctx)
 	if (r->sink != NULL && r->sink(r->sink_ctx, bytes, len, &a->e) == -1)
 		return 0;
 	a->reply->body_bytes += len;
+	keep_to_rate(a->t, len);
 	return len;
 }
 
@@ -342,9 +405,7 @@ set_line(struct transfer *t, const struct transfer_request *r)
 		patience_s = r->patience_s;
 	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)slow);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)patience_s);
-	if (line->limit_bytes_per_second > 0)
-		c = c ?: curl_easy_setopt(curl, CURLOPT_MAX_RECV_SPEED_LARGE,
-		    (curl_off_t)line->limit_bytes_per_second);
+	c = c ?: set_rate(t);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_PROXYAUTH, (long)CURLAUTH_ANY);
 	if (line->proxy == NULL || *line->proxy == '\0')

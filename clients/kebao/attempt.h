@@ -31,6 +31,7 @@ struct transfer {
 	long verify_error;          /* X509_V_... of the last handshake that failed */
 	struct transfer_totals totals;
 	struct transfer_line line;  /* its texts are the two below */
+	int64_t paid_until_us;      /* by ticks_ms(): until then nothing more is to be read */
 	uint64_t best_bytes_per_second; /* of a longer answer so far; 0: none */
 	char *proxy;                /* owned, or NULL */
 	char *proxy_password;       /* owned, wiped */

@@ -101,7 +101,7 @@ struct transfer_totals {
 
 /* How the line is to be used. */
 struct transfer_line {
-	uint64_t limit_bytes_per_second; /* received; 0: none */
+	uint64_t limit_bytes_per_second; /* of bodies; 0: none; before the first request */
 	uint64_t slow_bytes_per_second;  /* less for the whole patience is silence; 0: usual */
 	unsigned patience_s;             /* 0: the usual */
 	const char *proxy;               /* "http://[name@]host:port"; NULL, "": environment */

@@ -14,8 +14,10 @@
  * shell can steer it without sleeping (lib.sh knows `line COMMAND`):
  *
  *	stats          connections N open N up BYTES down BYTES refused N unread BYTES hole N
+ *	               arrived BYTES
  *	               since the start; "up" goes to the hub, "down" comes from it; "unread"
- *	               are those of "down" that no client has read yet; "hole" is 1 in one
+ *	               are those of "down" that no client has read yet; "hole" is 1 in one;
+ *	               "arrived" are those of "down" that the client's kernel has, read or not
  *	rate N         bytes a second, each direction, all connections together; 0: as it comes
  *	each N         bytes a second, each direction, of every single connection: what a lossy
  *	               long line is like, where TCP does not find its speed; 0: as it comes
@@ -470,6 +472,22 @@ all_unread_bytes(void)
 	return bytes;
 }
 
+/* What has been given to the kernel or is about to be, and has not been acknowledged. */
+static uint64_t
+all_unsent_bytes(void)
+{
+	uint64_t bytes = 0;
+
+	for (const struct link *l = line.links; l != NULL; l = l->next) {
+		int unsent = 0;
+
+		bytes += evbuffer_get_length(bufferevent_get_output(l->client));
+		if (ioctl(bufferevent_getfd(l->client), SIOCOUTQ, &unsent) == 0)
+			bytes += (uint64_t)unsent;
+	}
+	return bytes;
+}
+
 static bool
 obey(const char *word, uint64_t n)
 {
@@ -513,9 +531,11 @@ on_command(struct bufferevent *b, void *ctx)
 		if (strcmp(text, "stats") == 0)
 			(void)evbuffer_add_printf(bufferevent_get_output(b),
 			    "connections %" PRIu64 " open %" PRIu64 " up %" PRIu64 " down %" PRIu64
-			    " refused %" PRIu64 " unread %" PRIu64 " hole %d\n", line.n_links,
+			    " refused %" PRIu64 " unread %" PRIu64 " hole %d arrived %" PRIu64 "\n",
+			    line.n_links,
 			    line.n_open, line.up_bytes, line.down_bytes, line.n_refused,
-			    all_unread_bytes(), line.is_hole);
+			    all_unread_bytes(), line.is_hole,
+			    line.down_bytes - all_unsent_bytes());
 		else
 			(void)evbuffer_add_printf(bufferevent_get_output(b), "%s\n",
 			    sscanf(text, "%15s %" SCNu64, word, &n) >= 1 && obey(word, n) ? "ok"
