@@ -97,6 +97,9 @@ is "$status" 7 "it cannot be recalled twice"
 run kb sc check
 is "$status" 14 "check says so with a status of its own"
 like "$out" 'marks.*引用的法条已修订.*1' "with the reason and the successor"
+run kb sc status
+like "$out" 'nothing runs; releases held here that were recalled, or are good again: 1; next: kebao fetch$' \
+	"status knows of it"
 run kb sc check --json
 is "$(json withdrawn 0 reason <<<"$out") $(json withdrawn 0 successor <<<"$out")" '引用的法条已修订 1' \
 	"in JSON, too"
