@@ -117,12 +117,13 @@ is_same_course(const struct library_name *a, const struct library_name *b)
 	return strcmp(a->channel, b->channel) == 0 && strcmp(a->course, b->course) == 0;
 }
 
-/* Whether one of the first n is a release of the same course: the newest comes first. */
+/* Whether the word means one of the first n, too, of the same course: the newest comes first. */
 static bool
-has_course(const struct library *l, size_t n, const struct library_name *name)
+has_shown(const struct showing *v, const struct library *l, size_t n,
+    const struct library_name *name)
 {
 	for (size_t i = 0; i < n; i++)
-		if (is_same_course(&l->held[i], name))
+		if (is_same_course(&l->held[i], name) && library_matches(v->word, &l->held[i]))
 			return true;
 	return false;
 }
@@ -148,8 +149,8 @@ show_ours(struct showing *v, const struct library *l, bool is_hidden)
 		struct err e = { 0 };
 		int rc;
 
-		if (!library_matches(v->word, name) || has_course(l, i, name) ||
-		    (is_hidden && has_course(&v->held, v->held.n_held, name)))
+		if (!library_matches(v->word, name) || has_shown(v, l, i, name) ||
+		    (is_hidden && has_shown(v, &v->held, v->held.n_held, name)))
 			continue;
 		rc = release_held_record(v->s->home, name, &what.record, &e);
 		if (rc == 0 && v->catalogue != NULL)
@@ -173,8 +174,8 @@ show_offers(struct showing *v)
 		int rc;
 
 		if (!library_matches(v->word, &offer->name) ||
-		    has_course(&v->held, v->held.n_held, &offer->name) ||
-		    has_course(&v->hidden, v->hidden.n_held, &offer->name))
+		    has_shown(v, &v->held, v->held.n_held, &offer->name) ||
+		    has_shown(v, &v->hidden, v->hidden.n_held, &offer->name))
 			continue;
 		rc = release_record(v->s->home, NULL, &want, &what.record, &e);
 		show_one(v, &what, rc, &e);
