@@ -17,7 +17,7 @@
 #include "clients/kebao/ticks.h"
 #include "clients/kebao/transport_error.h"
 
-#define CONNECT_S 20L          /* a hub that does not answer within this is down */
+#define CONNECT_S 20u          /* a hub that does not answer within this is down */
 #define SLOWEST_BYTES_S 128u   /* less than this, for as long as we wait, counts as silence */
 #define SLOW_PART 32u          /* ... or than this part of the best so far ... */
 #define SLOW_MOST 4096u        /* ... but nothing above this */
@@ -403,6 +403,9 @@ set_line(struct transfer *t, const struct transfer_request *r)
 	slow = slow < SLOWEST_BYTES_S ? SLOWEST_BYTES_S : slow > SLOW_MOST ? SLOW_MOST : slow;
 	if (r->patience_s > 0)
 		patience_s = r->patience_s;
+	/* TCP and TLS together. */
+	c = c ?: curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
+	    (long)(patience_s < CONNECT_S ? patience_s : CONNECT_S));
 	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)slow);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)patience_s);
 	c = c ?: set_rate(t);
@@ -488,7 +491,6 @@ set_options(struct transfer *t, struct attempt *a, const char *url, struct curl_
 	c = c ?: curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->curl_text);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-	c = c ?: curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
 	c = c ?: set_line(t, r);
 	c = c ?: curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	if (r->has_range) {

@@ -222,6 +222,25 @@ pace_ask(struct pace *p, int64_t *until)
 	return state;
 }
 
+int64_t
+pace_closes_at(const struct settings *s, int64_t now)
+{
+	const unsigned day = 24 * 60;
+	time_t t = (time_t)now;
+	struct tm tm;
+	unsigned minute;
+
+	if (localtime_r(&t, &tm) == NULL)
+		return 0;
+	minute = (unsigned)(tm.tm_hour * 60 + tm.tm_min);
+	if (settings_minutes_until_open(s, minute) > 0)
+		return 0;
+	for (unsigned wait = 1; wait < day; wait++)
+		if (settings_minutes_until_open(s, (minute + wait) % day) > 0)
+			return now - tm.tm_sec + 60 * (int64_t)wait;
+	return 0;
+}
+
 /* With the lock held. */
 static int
 judge(const struct pace *p, struct err *e)

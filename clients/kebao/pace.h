@@ -42,6 +42,9 @@ void pace_free(struct pace *p);
  */
 enum pace_state pace_ask(struct pace *p, int64_t *until);
 
+/* While it is open: when the hours end that hold now; 0: they never do, or it is closed. */
+int64_t pace_closes_at(const struct settings *s, int64_t now);
+
 /* 0 when it may go on; else ERR_BUSY with sys EAGAIN (STATUS_NOT_NOW) and a text that says why. */
 int pace_check(struct pace *p, struct err *e) __attribute__((warn_unused_result));
 

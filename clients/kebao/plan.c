@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "catalog/base/file.h"
 #include "catalog/repo/hint.h"
 #include "catalog/repo/record.h"
-#include "clients/kebao/pace.h"
 #include "clients/kebao/text.h"
 
 #define HINTS_BYTES (32u << 20) /* of all hints that are kept for the fetch */
@@ -72,16 +72,22 @@ peak_of(const struct plan *p)
 static int
 measure(const struct plan_want *want, struct plan *p, struct err *e)
 {
+	uint64_t limit = want->settings->limit_bytes_per_second;
 	struct home_state state;
 	struct pace *pace;
 
 	home_load_state(want->home, &state);
 	p->bytes_per_second = state.bytes_per_second;
+	p->is_limited = limit > 0 && (p->bytes_per_second == 0 || limit < p->bytes_per_second);
+	if (p->is_limited)
+		p->bytes_per_second = limit;
 	p->reserve_bytes = want->settings->reserve_bytes;
 	p->budget_bytes = want->settings->monthly_bytes;
 	if (pace_new(want->home, want->settings, &pace, e) == -1)
 		return -1;
 	p->used_bytes = pace_used_bytes(pace);
+	p->pace = pace_ask(pace, &p->until);
+	p->closes_at = pace_closes_at(want->settings, (int64_t)time(NULL));
 	pace_free(pace);
 	p->peak_bytes = peak_of(p);
 	return file_free_bytes(home_dirfd(want->home), &p->free_bytes, e);
@@ -142,6 +148,12 @@ plan_check_space(const struct plan *p, struct err *e)
 	if (e != NULL)
 		e->sys = ENOSPC;
 	return -1;
+}
+
+uint64_t
+plan_seconds(const struct plan *p)
+{
+	return p->bytes_per_second == 0 ? 0 : p->fetch_bytes / p->bytes_per_second + 1;
 }
 
 static int

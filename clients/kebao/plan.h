@@ -16,6 +16,7 @@
 #include "clients/kebao/cli.h"
 #include "clients/kebao/home.h"
 #include "clients/kebao/library.h"
+#include "clients/kebao/pace.h"
 #include "clients/kebao/settings.h"
 #include "clients/kebao/transfer.h"
 #include "clients/kebao/update.h"
@@ -36,7 +37,11 @@ struct plan {
 	uint64_t peak_bytes;         /* the most it takes at one time, the reserve not counted */
 	uint64_t free_bytes;         /* of the disk, now */
 	uint64_t reserve_bytes;
-	uint64_t bytes_per_second;   /* as last measured; 0: never */
+	uint64_t bytes_per_second;   /* as last measured, the limit at most; 0: nobody knows */
+	bool is_limited;             /* it is the limit */
+	enum pace_state pace;        /* whether a fetch may go on now ... */
+	int64_t until;               /* ... and when that changes; 0: nobody knows */
+	int64_t closes_at;           /* while it may: when the hours end; 0: never */
 	uint64_t budget_bytes;       /* of the month; 0: none */
 	uint64_t used_bytes;         /* of it */
 	uint64_t hints_bytes;        /* memory of the hints in courses, about */
@@ -66,6 +71,9 @@ void plan_clear(struct plan *p);
  * ERR_SYSTEM with sys ENOSPC and the numbers.
  */
 int plan_check_space(const struct plan *p, struct err *e) __attribute__((warn_unused_result));
+
+/* How long the fetch takes at that speed; 0: nobody knows. */
+uint64_t plan_seconds(const struct plan *p);
 
 /* Least need first, so that what fits comes first. */
 void plan_sort_by_need(struct plan *p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plan in words: plan.h. */
 #include <string.h>
+#include <time.h>
 
 #include "catalog/json/canon.h"
 #include "catalog/json/json.h"
@@ -41,8 +42,35 @@ say_sum(const struct plan *p, const struct cli *cli)
 	if (p->bytes_per_second == 0)
 		CLI_SAY(cli, MSG_CHECK_SUM, n.s, bytes.s, n_new.s, n_changed.s);
 	else
-		CLI_SAY(cli, MSG_CHECK_SUM_TIME, n.s, bytes.s, text_duration(&time, cli->lang,
-		    p->fetch_bytes / p->bytes_per_second + 1), n_new.s, n_changed.s);
+		CLI_SAY(cli, p->is_limited ? MSG_CHECK_SUM_LIMIT : MSG_CHECK_SUM_TIME, n.s, bytes.s,
+		    text_duration(&time, cli->lang, plan_seconds(p)), n_new.s, n_changed.s);
+}
+
+/* What will keep a fetch from its end, whichever comes first. */
+static void
+say_pace(const struct plan *p, const struct cli *cli)
+{
+	uint64_t left = p->budget_bytes > p->used_bytes ? p->budget_bytes - p->used_bytes : 0;
+	int64_t now = (int64_t)time(NULL);
+	struct text at, bytes;
+
+	switch (p->pace) {
+	case PACE_PAUSED:
+		CLI_SAY(cli, MSG_PLAN_PAUSED);
+		return;
+	case PACE_CLOSED:
+		CLI_SAY(cli, MSG_PLAN_CLOSED, text_time(&at, p->until));
+		return;
+	case PACE_SPENT:
+		CLI_SAY(cli, MSG_PLAN_SPENT, text_time(&at, p->until));
+		return;
+	case PACE_GO:
+		break;
+	}
+	if (p->budget_bytes > 0 && p->fetch_bytes > left)
+		CLI_SAY(cli, MSG_PLAN_OVER_BUDGET, text_bytes(&bytes, left));
+	else if (p->closes_at > 0 && plan_seconds(p) > (uint64_t)(p->closes_at - now))
+		CLI_SAY(cli, MSG_PLAN_CLOSES, text_time(&at, p->closes_at));
 }
 
 static void
@@ -58,6 +86,7 @@ say_space(const struct plan *p, const struct cli *cli)
 	if (p->budget_bytes > 0)
 		CLI_SAY(cli, MSG_PLAN_BUDGET, text_bytes(&used, p->used_bytes),
 		    text_bytes(&budget, p->budget_bytes));
+	say_pace(p, cli);
 }
 
 void

@@ -318,16 +318,17 @@ out:
 static int
 cost_of_new(struct update_work *w, const struct hint *hint, struct update_cost *out)
 {
-	struct choice c = { .way = CHOICE_FRAMES };
+	struct choice *c = &w->choice;
 
+	*c = (struct choice){ .way = CHOICE_FRAMES };
 	out->fetch_bytes = out->full_bytes =
 	    hint != NULL ? download_stored_bytes(hint) : w->record->file_bytes;
 	if (hint != NULL)
-		update_choose(w, out->full_bytes, &c);
+		update_choose(w, out->full_bytes, c);
 	out->need_bytes = space_guess_bytes(w->record->file_bytes, w->record->n_files);
-	if (c.way == CHOICE_PATCH) {
-		out->fetch_bytes = c.patch_bytes;
-		out->need_bytes += c.patch_bytes;
+	if (c->way == CHOICE_PATCH) {
+		out->fetch_bytes = c->patch_bytes;
+		out->need_bytes += c->patch_bytes;
 	}
 	return 0;
 }
@@ -342,16 +343,33 @@ cost_in_space(const struct update_work *w, struct update_cost *out, struct err *
 	    &out->freed_bytes, e);
 }
 
-/* Files that are staged already take nothing more. */
+/*
+ * What is staged already takes nothing more, and its frames, packed as all are on the average, are
+ * not fetched again.  Of a patch it is known how much is here.
+ */
 static void
-cost_less_staged(const struct update *u, struct update_cost *out)
+cost_less_staged(const struct update_work *w, struct update_cost *out)
 {
+	const struct update *u = w->u;
+	uint64_t file_bytes = w->record->file_bytes;
 	char path[LIBRARY_PATH_SIZE];
-	uint64_t used_bytes;
+	uint64_t used_bytes, frames_bytes;
 
 	library_path(path, LIBRARY_WORK, &u->offer->name);
 	used_bytes = space_used_bytes(home_dirfd(u->home), path);
 	out->need_bytes -= used_bytes < out->need_bytes ? used_bytes : out->need_bytes;
+	if (w->choice.way == CHOICE_PATCH || file_bytes == 0)
+		return;
+	frames_bytes = (uint64_t)((double)used_bytes * (double)out->full_bytes /
+	    (double)file_bytes);
+	out->fetch_bytes -= frames_bytes < out->fetch_bytes ? frames_bytes : out->fetch_bytes;
+}
+
+/* A recalled release is hidden, and stays. */
+static bool
+is_kept(const struct update *u, const struct library_name *held)
+{
+	return u->keeps_old || catalogue_find_recall(u->catalogue, held) != NULL;
 }
 
 /* A patch, where it is cheaper: its figure, and what the hint says of the disk. */
@@ -403,12 +421,12 @@ static int
 cost_to_change(struct update_work *w, struct update_cost *out, struct err *e)
 {
 	const struct update *u = w->u;
-	struct choice c;
+	const struct choice *c = &w->choice;
 
 	out->full_bytes = download_stored_bytes(w->hint);
-	update_choose(w, UINT64_MAX, &c);
-	if (c.way == CHOICE_PATCH || (c.has_room && c.frames_bytes != UINT64_MAX)) {
-		take_choice(w, &c, out);
+	update_choose(w, UINT64_MAX, &w->choice);
+	if (c->way == CHOICE_PATCH || (c->has_room && c->frames_bytes != UINT64_MAX)) {
+		take_choice(w, c, out);
 		return 0;
 	}
 	if (release_index(u->home, u->transfer, &u->offer->name, w->record, &w->index, e) == -1)
@@ -456,7 +474,9 @@ update_cost(const struct update *u, struct update_cost *out, struct err *e)
 	rc = w.n_olds > 0 && hint != NULL ? cost_to_change(&w, out, e)
 	                                  : cost_of_new(&w, hint, out);
 	if (rc == 0) {
-		cost_less_staged(u, out);
+		cost_less_staged(&w, out);
+		if (held != NULL && is_kept(u, held))
+			out->freed_bytes = 0;
 		out->record = w.record;
 		out->hint = hint;
 		w.record = NULL;

@@ -48,6 +48,36 @@ isnt "$(json .bytes_per_second)" 0 "with the speed as last measured"
 run kb sc check
 like "$out" '1 in all \(0 new, 1 changed\), .* about .* at the last speed' "minutes for people"
 
+run kb sc fetch --dry-run --limit-rate 10K
+like "$out" 'about [12]\.?[0-9]* min.* at the limit set' "and of a limit, where that is slower"
+run kb sc config limit-rate 10K
+run kb sc check --lang zh
+like "$out" '按所设限速约 ' "of the one that is set, too, in Chinese"
+run kb sc check --json
+is "$(json .bytes_per_second)" 10240 "and as JSON"
+run kb sc config hours "$(date -d '-10 minutes' +%H:%M)-$(date -d '+1 minutes' +%H:%M)"
+run kb sc check
+like "$out" '^the hours are too short for it: fetch will stop half-way at ' "hours that end too early are told of" ||
+	diag "$out"
+run kb sc config limit-rate --unset
+run kb sc config hours "$(date -d '+2 hours' +%H:%M)-$(date -d '+3 hours' +%H:%M)"
+run kb sc check
+like "$out" '^outside of the hours: fetch will refuse until 20' "and hours that have not begun"
+run kb sc check --lang zh
+like "$out" '^现在不在传输时段：fetch 会拒绝开始' "in Chinese, too"
+run kb sc config hours --unset
+run kb sc pause
+run kb sc check
+like "$out" '^paused: fetch will refuse now' "a pause"
+run kb sc resume
+run kb sc config monthly-budget 5M
+run kb sc check --lang zh
+like "$out" '^超出本月流量：fetch 再下载约 .* 就会中途停止' "a budget that will not do" || diag "$out"
+run kb sc config monthly-budget 1M
+run kb sc check
+like "$out" "^this month's budget is used up: fetch will refuse until 20" "and one that is used up"
+run kb sc config monthly-budget --unset
+
 # --- no room ---
 run kb sc config reserve 1000T
 is "$status" 0 "a reserve larger than any disk"
@@ -80,6 +110,10 @@ else
 	left=$(du -sb "$HOME_SC/work/beijing.ip/film" | cut -f1)
 	[ "$left" -gt 500000 ]
 	ok $? "what was verified is still there" || diag "$left bytes"
+	run kb sc fetch --all --dry-run --json
+	rest=$((4000000 - $(json .fetch_bytes)))
+	[ "$rest" -gt $((left / 2)) ] && [ "$rest" -le $((left + 16384)) ]
+	ok $? "the plan does not promise it once more ($rest of $left bytes)"
 	exits 0 "and the next run goes on" kb sc fetch --all
 	exits 0 "to a whole course" kb sc verify
 fi
