@@ -106,7 +106,7 @@ like "$err" 'now release 2' "is none"
 exits 9 "of a course that there is not" kb sc fetch beijing.ip/filn/1
 like "$err" 'no such course: beijing.ip/filn/1' "the course is what is missing"
 exits 0 "the newest by its number" kb sc fetch beijing.ip/film/2
-printf x | as_user dd of="$(library sc)/beijing.ip/film/2/film.mp4" bs=1 conv=notrunc status=none
+printf changed | as_user dd of="$(library sc)/beijing.ip/film/2/film.mp4" bs=1 conv=notrunc status=none
 exits 3 "it is damaged" kb sc verify
 run kb sc status
 like "$out" 'nothing runs; beijing.ip/film release 2 is damaged; next: kebao fetch repairs it$' "status knows of that, too"

@@ -106,7 +106,7 @@ rm -rf "$HUB"
 cp -a "$T/before" "$HUB"
 : >"$T/hub.log"
 for pack in "$HUB"/repo/packs/beijing.ip/*/*.pack; do
-	printf x | dd of="$pack" bs=1 seek=40 conv=notrunc 2>/dev/null
+	printf changed | dd of="$pack" bs=1 seek=40 conv=notrunc 2>/dev/null
 done
 hub_start || bail "no hub"
 wait_for "the damage" log_has '"level":"warn","event":"packs".*damaged on the disk'
