@@ -15,9 +15,9 @@ REPO=$HUB/repo
 READER=$T/home/sc/.local/share/kebao
 
 # state DIRECTORY...: a hash of every name and every byte below.  What says when somebody was last asked
-# (the lock, state.json) is no change.
+# (the lock, state.json) and what came of it (check.json) is no change.
 state() {
-	find "$@" \( -name lock -o -name state.json -o -path '*/work' -prune \) -o -printf '%y %p\n' \
+	find "$@" \( -name lock -o -name state.json -o -name check.json -o -path '*/work' -prune \) -o -printf '%y %p\n' \
 		-type f -exec sha256sum {} + 2>/dev/null | sort | sha256sum
 }
 # refused STATUS REGEX NAME PLACE... -- COMMAND...: the command ends so, says so in one line for a person, and what
