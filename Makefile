@@ -58,7 +58,7 @@ FAULT := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/fault.c))
 WRAP  := $(if $(FAULT),$(addprefix -Wl$(comma)--wrap=,$(shell \
 	grep -oE '\b__wrap_[a-z0-9_]+' tests/unit/fault.c | sort -u | sed s/__wrap_//)))
 FUZZ  := $(patsubst tests/fuzz/%_fuzz.c,$(B)/tests/fuzz/%_fuzz,$(wildcard tests/fuzz/*_fuzz.c))
-BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/load
+BENCH := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*_bench.c)) $(B)/tests/bench/load $(B)/tests/tools/fill
 # What attacks in system tests: forged roles, a server that lies.
 ATTACK := $(patsubst %.c,$(B)/%,$(wildcard tests/attack/*.c))
 # Programs that tests and measurements use: bad lines, courses without content.

@@ -259,12 +259,14 @@ verify_role(const struct verify_want *want, struct meta_claim **claim, struct me
 int
 verify_expiry(const struct meta *m, const char *role, int64_t now, struct err *e)
 {
-	char quoted[NAME_SIZE], when[UTC_TEXT_SIZE];
+	char quoted[NAME_SIZE], when[UTC_TEXT_SIZE], today[UTC_TEXT_SIZE];
 
 	if (m->expires_at > now)
 		return 0;
-	return err_set(e, ERR_UNTRUSTED, "%s version %" PRId64 " expired on %s",
-	    shown(quoted, role), m->version, utc_format(when, m->expires_at));
+	return err_set(e, ERR_UNTRUSTED,
+	    "%s version %" PRId64 " expired on %s; the clock says %s",
+	    shown(quoted, role), m->version, utc_format(when, m->expires_at),
+	    utc_format(today, now));
 }
 
 int

@@ -51,7 +51,7 @@ int verify_count(const struct meta *delegator, const char *role, const struct me
 int verify_has_signed(const struct meta *delegator, const char *keyid,
     const struct meta_claim *claim, struct err *e);
 
-/* ERR_UNTRUSTED "... expired on 2026-11-23T08:00:00Z" where expires_at <= now. */
+/* ERR_UNTRUSTED "... expired on 2026-11-23T08:00:00Z; the clock says ..." from expires_at on. */
 int verify_expiry(const struct meta *m, const char *role, int64_t now, struct err *e)
     __attribute__((warn_unused_result));
 

@@ -84,6 +84,14 @@ malformed(struct err *e, const char *what)
 	return -1;
 }
 
+/* It cannot be had now, whichever file it is: the source has said all. */
+static bool
+is_of_source(const struct err *e)
+{
+	return e != NULL &&
+	    (e->class == ERR_NETWORK || e->class == ERR_BUSY || e->class == ERR_DENIED);
+}
+
 /* Ask for a role; version 0: its name has none. */
 static int
 fetch(const struct trust_source *source, const char *role, int64_t version, size_t max_bytes,
@@ -97,7 +105,7 @@ fetch(const struct trust_source *source, const char *role, int64_t version, size
 	    meta_quote_role(role, &path, e) == -1 || buf_add_text(&path, ".json", e) == -1)
 		goto out;
 	if (source->fetch(source->ctx, buf_text(&path), max_bytes, bytes, e) == -1) {
-		rc = malformed(e, buf_text(&path));
+		rc = is_of_source(e) ? -1 : malformed(e, buf_text(&path));
 		goto out;
 	}
 	if (buf_len(bytes) > max_bytes) {

@@ -296,13 +296,17 @@ on_seek(void *ctx, curl_off_t off, int origin)
 static int
 on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
 {
-	const struct attempt *a = ctx;
+	struct attempt *a = ctx;
 
 	(void)down_total;
 	(void)down;
 	(void)up_total;
 	if (a->r->on_sent != NULL)
 		a->r->on_sent(a->r->on_sent_ctx, (uint64_t)up);
+	/* A pause is heard where nothing comes, too. */
+	if (a->t->line.on_received != NULL &&
+	    a->t->line.on_received(a->t->line.ctx, 0, &a->e) == -1)
+		return 1;
 	return interrupt_pending() ? 1 : 0;
 }
 

@@ -48,15 +48,24 @@ say_fetching(const struct view *v)
 	uint32_t n_rest = r->n_courses > r->n_courses_done + 1
 	    ? r->n_courses - r->n_courses_done - 1
 	    : 0;
+	int64_t still_s = r->still_since > 0 ? (int64_t)time(NULL) - r->still_since : 0;
 	struct text release, share, total, speed, left, rest;
+	struct buf how = BUF_INIT;
+	int rc = 0;
 
+	if (still_s > 0)
+		rc = messages_add(&how, v->cli->lang, MSG_STATUS_STILL,
+		    MESSAGES_ARGS(text_duration(&left, v->cli->lang, (uint64_t)still_s)), NULL);
+	else if (r->bytes_per_second > 0)
+		rc = messages_add(&how, v->cli->lang, MSG_STATUS_SPEED,
+		    MESSAGES_ARGS(text_bytes(&speed, r->bytes_per_second),
+		    text_duration(&left, v->cli->lang, rest_bytes / r->bytes_per_second + 1)),
+		    NULL);
 	CLI_SAY(v->cli, MSG_STATUS_FETCHING, r->name.channel, r->name.course,
 	    text_number(&release, r->name.release), text_number(&share, percent),
-	    text_bytes(&total, r->total_bytes), text_bytes(&speed, r->bytes_per_second),
-	    r->bytes_per_second > 0
-	        ? text_duration(&left, v->cli->lang, rest_bytes / r->bytes_per_second + 1)
-	        : "?",
+	    text_bytes(&total, r->total_bytes), rc == 0 ? buf_text(&how) : "",
 	    text_number(&rest, n_rest));
+	buf_clear(&how);
 }
 
 /* What hinders the next run, or nothing. */
@@ -99,6 +108,8 @@ next_of(int status, bool must_enrol)
 {
 	if (must_enrol)
 		return MSG_STATUS_NEXT_ENROLL;
+	if (status == STATUS_UNTRUSTED)
+		return MSG_STATUS_NEXT_UNTRUSTED;
 	if (status == STATUS_DENIED || status == STATUS_BAD_INPUT)
 		return MSG_STATUS_NEXT_MEND;
 	return MSG_STATUS_NEXT_FETCH;
@@ -406,6 +417,7 @@ say_json(const struct view *v, struct err *e)
 		json_put_int(top, "done_bytes", (int64_t)r->done_bytes);
 		json_put_int(top, "total_bytes", (int64_t)r->total_bytes);
 		json_put_int(top, "bytes_per_second", (int64_t)r->bytes_per_second);
+		json_put_int(top, "still_since", r->still_since);
 		json_put_int(top, "courses_done", r->n_courses_done);
 		json_put_int(top, "courses", r->n_courses);
 		json_put_int(top, "since", r->since);

@@ -12,6 +12,7 @@
 
 #define DRAW_MS 200
 #define MEASURE_MS 1000
+#define STILL_MS 10000 /* after this a speed says nothing any more */
 #define BAR_MOST 30u
 #define USUAL_COLUMNS 80u
 
@@ -34,7 +35,7 @@ progress_begin(struct progress *p, enum language lang, bool is_quiet, const char
 	p->is_shown = !is_quiet && isatty(STDERR_FILENO) == 1;
 	(void)err_quote(p->label, sizeof(p->label), label, strlen(label));
 	p->total = total_bytes;
-	p->began_ms = p->mark_ms = ticks_ms();
+	p->began_ms = p->mark_ms = p->moved_ms = ticks_ms();
 }
 
 /* Cut text to so many columns, at a character. */
@@ -85,7 +86,12 @@ progress_line(const struct progress *p, unsigned columns, struct buf *b, struct 
 	    MESSAGES_ARGS(text_number(&files_done, p->n_files_done),
 	    text_number(&files, p->n_files)), e) == -1))
 		goto out;
-	if (p->speed > 0) {
+	if (p->still_s > 0) {
+		if (buf_add_text(&tail, "  ", e) == -1 ||
+		    messages_add(&tail, p->lang, MSG_PROGRESS_STILL,
+		    MESSAGES_ARGS(text_duration(&left, p->lang, (uint64_t)p->still_s)), e) == -1)
+			goto out;
+	} else if (p->speed > 0) {
 		if (buf_add_text(&tail, "  ", e) == -1 ||
 		    messages_add(&tail, p->lang, MSG_PROGRESS_SPEED,
 		    MESSAGES_ARGS(text_bytes(&speed, p->speed),
@@ -108,13 +114,22 @@ out:
 	return rc;
 }
 
-/* Over the last second and a half of what came before. */
+/* Over the last second and a half of what came before; none where nothing moves. */
 static void
-measure(struct progress *p, int64_t now)
+measure(struct progress *p, bool has_moved, int64_t now)
 {
 	int64_t ms = now - p->mark_ms;
 	uint64_t speed;
 
+	if (has_moved)
+		p->moved_ms = now;
+	p->still_s = now - p->moved_ms >= STILL_MS ? (now - p->moved_ms) / 1000 : 0;
+	if (p->still_s > 0) {
+		p->speed = 0;
+		p->mark_ms = now;
+		p->mark_done = p->done;
+		return;
+	}
 	if (ms < MEASURE_MS || p->done < p->mark_done)
 		return;
 	speed = (p->done - p->mark_done) * 1000 / (uint64_t)ms;
@@ -133,6 +148,7 @@ progress_set_files(struct progress *p, uint32_t n_done, uint32_t n_files)
 void
 progress_set(struct progress *p, uint64_t done_bytes, uint64_t total_bytes)
 {
+	bool has_moved = done_bytes != p->done || total_bytes != p->total;
 	struct buf line = BUF_INIT;
 	int64_t now;
 
@@ -141,7 +157,7 @@ progress_set(struct progress *p, uint64_t done_bytes, uint64_t total_bytes)
 	p->done = done_bytes;
 	p->total = total_bytes;
 	now = ticks_ms();
-	measure(p, now);
+	measure(p, has_moved, now);
 	if (!p->is_shown || now - p->drawn_ms < DRAW_MS)
 		return;
 	p->drawn_ms = now;

@@ -25,7 +25,9 @@ struct progress {
 	int64_t drawn_ms;     /* of the last drawing */
 	int64_t mark_ms;      /* the speed is measured from here ... */
 	uint64_t mark_done;
-	uint64_t speed;       /* bytes per second, smoothed; 0: not known yet */
+	uint64_t speed;       /* bytes per second, smoothed; 0: not known */
+	int64_t moved_ms;     /* when it last got on */
+	int64_t still_s;      /* so long nothing has moved, in seconds; 0: it moves */
 };
 
 /* Begin a line.  is_quiet or a stderr that is no terminal: show nothing. */

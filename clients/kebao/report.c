@@ -44,6 +44,7 @@ put_figures(struct json_at at, const struct report_state *s)
 	json_put_int(at, "done_bytes", (int64_t)s->done_bytes);
 	json_put_int(at, "total_bytes", (int64_t)s->total_bytes);
 	json_put_int(at, "bytes_per_second", (int64_t)s->bytes_per_second);
+	json_put_int(at, "still_since", s->still_since);
 	json_put_int(at, "files_done", s->n_files_done);
 	json_put_int(at, "files", s->n_files);
 	json_put_int(at, "courses_done", s->n_courses_done);
@@ -155,6 +156,7 @@ report_load(const struct home *h, struct report_state *out)
 	out->done_bytes = number(top, "done_bytes");
 	out->total_bytes = number(top, "total_bytes");
 	out->bytes_per_second = number(top, "bytes_per_second");
+	out->still_since = (int64_t)number(top, "still_since");
 	out->n_files_done = (uint32_t)number(top, "files_done");
 	out->n_files = (uint32_t)number(top, "files");
 	out->n_courses_done = (uint32_t)number(top, "courses_done");
@@ -297,6 +299,7 @@ report_course(struct report *r, const struct library_name *name)
 	s->phase = REPORT_FETCHING;
 	s->name = *name;
 	s->done_bytes = s->total_bytes = s->bytes_per_second = 0;
+	s->still_since = 0;
 	s->n_files_done = s->n_files = 0;
 	forget_trouble(s);
 	save(r);
@@ -335,6 +338,9 @@ report_progress(void *report, const struct update_progress *p)
 	s->n_files_done = p->n_files_done;
 	s->n_files = p->n_files;
 	s->bytes_per_second = p->what == MSG_DOING_FETCH ? r->progress.speed : 0;
+	s->still_since = p->what == MSG_DOING_FETCH && r->progress.still_s > 0
+	    ? (int64_t)time(NULL) - r->progress.still_s
+	    : 0;
 	if (is_new || is_back || now - r->saved_ms >= SAVE_MS)
 		save(r);
 	if (r->is_json && (is_new || is_last || now - r->sent_ms >= EVENT_MS)) {

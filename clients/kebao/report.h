@@ -37,6 +37,7 @@ struct report_state {
 	uint64_t done_bytes;
 	uint64_t total_bytes;
 	uint64_t bytes_per_second; /* 0: not known */
+	int64_t still_since;       /* fetching: since when nothing has come; 0: it comes */
 	uint32_t n_files_done;
 	uint32_t n_files;
 	uint32_t n_courses_done;

@@ -5,15 +5,23 @@
 #include <time.h>
 
 #include "clients/kebao/text.h"
+#include "clients/kebao/ticks.h"
 
+#define TOLD_MS 60000
+
+/* Of tries that follow one another the first is told: the last one's reason is the end's. */
 static void
 on_retry(void *ctx, const struct err *why, unsigned pause_ms)
 {
-	const struct cli *cli = ctx;
+	struct session *s = ctx;
+	const struct cli *cli = s->cli;
 	struct buf b = BUF_INIT;
 	struct text pause;
 
-	CLI_CHAT(cli, MSG_RETRY, cli_reason(cli, why->text, &b),
+	if (!cli->is_verbose && s->told_ms > 0 && ticks_ms() - s->told_ms < TOLD_MS)
+		return;
+	s->told_ms = ticks_ms();
+	CLI_NOTE(cli, MSG_RETRY, cli_reason(cli, why->text, &b),
 	    text_duration(&pause, cli->lang, (pause_ms + 999) / 1000));
 	buf_clear(&b);
 }
@@ -40,7 +48,7 @@ renew(struct session *s)
 		buf_clear(&why);
 		return;
 	}
-	transfer_on_retry(hub_transfer(s->hub), on_retry, (void *)s->cli);
+	transfer_on_retry(hub_transfer(s->hub), on_retry, s);
 	CLI_NOTE(s->cli, MSG_RENEWED, text_time(&until, hub_identity(s->hub)->valid_until));
 }
 
@@ -66,7 +74,7 @@ session_open(struct session *s, const struct cli *cli)
 		session_close(s);
 		return status;
 	}
-	transfer_on_retry(hub_transfer(s->hub), on_retry, (void *)cli);
+	transfer_on_retry(hub_transfer(s->hub), on_retry, s);
 	renew(s);
 	return STATUS_OK;
 }

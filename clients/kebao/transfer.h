@@ -107,8 +107,8 @@ struct transfer_line {
 	const char *proxy;               /* "http://[name@]host:port"; NULL, "": environment */
 	const char *proxy_password;      /* NULL: none */
 	/*
-	 * Before each request (len 0) and for all that comes, headers too: -1 ends the request with
-	 * *e.  From whichever thread runs the request; may be NULL.
+	 * Before each request and while nothing comes (len 0), and for all that comes, headers
+	 * too: -1 ends the request with *e.  From whichever thread runs the request; may be NULL.
 	 */
 	int (*on_received)(void *ctx, size_t len, struct err *e);
 	void *ctx;

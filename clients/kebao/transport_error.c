@@ -2,6 +2,7 @@
 #include "clients/kebao/transport_error.h"
 
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -120,12 +121,51 @@ find_proxy(const struct transfer *t, char *out, size_t size, const char **variab
 
 /* --- what it means --- */
 
+/* What libcurl says in words of its trade, or nothing where its own words will do. */
+static const char *
+plainly(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "no address is known for this name: "
+		    "is it right, and has this machine a network?";
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return "no address is known for the proxy";
+	case CURLE_SSL_CONNECT_ERROR:
+		return "no secure connection came about";
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+		return "the connection broke off";
+	default:
+		return NULL;
+	}
+}
+
+/* One sentence, libcurl's own in parentheses where it needs one before it. */
+static void
+sentence(char *out, size_t size, const struct transfer *t, CURLcode code)
+{
+	const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
+	const char *plain = plainly(code);
+	size_t len = strlen(text);
+	char quoted[200];
+
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	(void)err_quote(quoted, sizeof(quoted), text, len);
+	if (plain != NULL)
+		(void)snprintf(out, size, "%s (%s)", plain, quoted); /* of size for both */
+	else
+		(void)snprintf(out, size, "%s", quoted);
+}
+
 int
 transport_error(struct transfer *t, CURLcode code, struct err *e)
 {
-	const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
 	const char *variable;
-	char quoted[240], proxy[120];
+	char why[300], proxy[120];
 	long connect_status = 0;
 
 	if (code == CURLE_ABORTED_BY_CALLBACK)
@@ -138,12 +178,11 @@ transport_error(struct transfer *t, CURLcode code, struct err *e)
 	if (connect_status == 407)
 		return err_set(e, ERR_DENIED, "the proxy wants a name and a password, or others:"
 		    " settings proxy and proxy-password-file (kebao config), or HTTPS_PROXY");
+	sentence(why, sizeof(why), t, code);
 	if (code == CURLE_SSL_CERTPROBLEM)
-		return err_set(e, ERR_BAD_INPUT, "the client certificate or its key: %s",
-		    err_quote(quoted, sizeof(quoted), text, strlen(text)));
-	(void)err_quote(quoted, sizeof(quoted), text, strlen(text));
+		return err_set(e, ERR_BAD_INPUT, "the client certificate or its key: %s", why);
 	if (connect_status == 200 || !find_proxy(t, proxy, sizeof(proxy), &variable))
-		return err_set(e, ERR_NETWORK, "%s: %s", t->base_url, quoted);
+		return err_set(e, ERR_NETWORK, "%s: %s", t->base_url, why);
 	return err_set(e, ERR_NETWORK, "%s, through the proxy %s%s%s%s: %s", t->base_url, proxy,
-	    *variable != '\0' ? " (" : "", variable, *variable != '\0' ? ")" : "", quoted);
+	    *variable != '\0' ? " (" : "", variable, *variable != '\0' ? ")" : "", why);
 }

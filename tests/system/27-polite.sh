@@ -32,6 +32,7 @@ start() {
 	"${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" "$@" >"$T/start.out" 2>"$T/start.err" </dev/null &
 	KB_PID=$!
 }
+ended() { ! kill -0 "$KB_PID" 2>/dev/null; }
 says() { kb sc status | grep -qE "$1"; }
 is_waiting() { kb sc status --json | jq -e '.phase == "waiting"'; }
 
@@ -191,7 +192,6 @@ if [ -n "$CLOCK" ] && [ "$(basename "$KEBAO_BIN")" != asan ]; then
 	wait_for "patience" is_waiting || bail "it does not wait: $(kb sc status)"
 	clock +0d
 	line pass
-	ended() { ! kill -0 "$KB_PID" 2>/dev/null; }
 	wait_for "the end of the pause" ended || kill "$KB_PID"
 	wait "$KB_PID"
 	is "$?" 0 "a clock set back by a day does not make it wait for a day" || diag "$(cat "$T/start.err")"
@@ -210,8 +210,37 @@ wait_for "another connection" grep -qE 'again in|再试' "$T/start.err" || bail 
 line pass
 wait "$KB_PID"
 is "$?" 0 "a connection that fell silent is given up for another" || diag "$(cat "$T/start.err")"
-config patience --unset
 line rate 0
+
+# --- silence that nobody has given up yet ---
+release 3000000 0b
+config patience 300
+begin=$(line_stat down)
+line hole 500000
+start fetch
+wait_for "the silence" came $((begin + 500000)) || bail "nothing comes"
+wait_for "a word of it" says '^fetching .*: [0-9]+ % of [0-9.]+ MiB, and nothing has come for [0-9]+ s; then 0 more\.$' ||
+	bail "status: $(kb sc status)"
+ok 0 "status says how long nothing has come, and guesses no end"
+exits 0 "paused" kb sc pause
+wait_for "the end" ended || kill "$KB_PID"
+wait "$KB_PID"
+is "$?" 13 "a pause is heard long before patience ends" || diag "$(cat "$T/start.err")"
+exits 0 "resumed" kb sc resume
+line hole
+config patience 5
+began=$SECONDS
+start check --lang en
+wait_for "the next try of a check" grep -q 'again in' "$T/start.err" || bail "a check says nothing"
+took=$((SECONDS - began))
+like "$(head -n 1 "$T/start.err")" "^$LINE_URL: .*time.*; trying again in " "a check tells that it tries again, and why"
+[ "$took" -lt 18 ] # connecting by itself has 20 seconds
+ok $? "connecting takes no longer than patience ($took s)"
+line pass
+wait "$KB_PID"
+is "$?" 10 "then it gets through" || diag "$(cat "$T/start.err")"
+config patience --unset
+exits 0 "what was missing comes" kb sc fetch
 
 # --- an HTTP proxy ---
 release 100000 08

@@ -60,7 +60,8 @@ like "$out" 'nothing runs; the last run ended well at .*, last contact .*; next:
 line shut
 run kb sc fetch
 is "$status" 4 "without a line the fetch ends as network trouble"
-like "$err" "^kebao: network: metadata/[0-9a-z.]+: $LINE_URL: [^/]*\$" "which says each thing once"
+like "$err" "^$LINE_URL: [^/]*; trying again in [0-9]+ s
+kebao: network: $LINE_URL: [^/]*\$" "which says each thing once"
 run kb sc status
 like "$out" 'the last run, at .*, did not finish: .*; next: kebao fetch' "and status knows"
 line pass

@@ -277,6 +277,24 @@ the_progress_line_never_wraps(void **state)
 	}
 }
 
+/* Hours of a speed that is over, and what would be left then, are nobody's guess. */
+static void
+a_line_on_which_nothing_moves_says_so(void **state)
+{
+	struct progress p = {
+		.lang = LANGUAGE_EN, .label = "fetching", .total = 3u << 20, .done = 1u << 20,
+		.speed = 13, .still_s = 20,
+	};
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(progress_line(&p, 200, &b, NULL), 0);
+	assert_non_null(strstr(buf_text(&b), "  nothing for 20 s"));
+	assert_null(strstr(buf_text(&b), "/s"));
+	assert_null(strstr(buf_text(&b), "left"));
+	buf_clear(&b);
+}
+
 static void
 words_mean_courses_and_releases(void **state)
 {
@@ -306,6 +324,7 @@ main(void)
 		cmocka_unit_test(numbers_are_read_strictly),
 		cmocka_unit_test(a_full_disk_has_its_own_status),
 		cmocka_unit_test(the_progress_line_never_wraps),
+		cmocka_unit_test(a_line_on_which_nothing_moves_says_so),
 		cmocka_unit_test(words_mean_courses_and_releases),
 	};
 
