@@ -257,6 +257,17 @@ exits 0 "with the password" kb sc fetch
 ok $? "the course came through the proxy"
 cmp -s "$T/course/film.mp4" "$(library sc)"/beijing.ip/film/*/film.mp4
 ok $? "and is there"
+release 1000000 0c
+begin=$(now_ms)
+down=$(line_stat arrived)
+start fetch --limit-rate 128K
+wait_for "a good part of it" arrived $((down + 500000)) || bail "nothing comes: $(cat "$T/start.err")"
+at=$(($(line_stat arrived) - down))
+took=$(($(now_ms) - begin))
+[ "$at" -le $((took * 131072 / 1000 + ALLOWANCE)) ]
+ok $? "a rate holds through a proxy ($at bytes in $took ms)"
+wait "$KB_PID"
+is "$?" 0 "and the course comes" || diag "$(cat "$T/start.err")"
 # A hub speaks TLS: to who asks it as a proxy it answers rubbish.
 config proxy "http://clerk@127.0.0.1:$PORT"
 start fetch --lang en

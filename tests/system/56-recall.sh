@@ -103,6 +103,7 @@ like "$out" 'nothing runs; releases held here that were recalled, or are good ag
 run kb sc check --json
 is "$(json withdrawn 0 reason <<<"$out") $(json withdrawn 0 successor <<<"$out")" '引用的法条已修订 1' \
 	"in JSON, too"
+is "$(jq .freed_bytes <<<"$out")" 0 "what is put out of sight frees no room"
 [ -d "$two" ]
 ok $? "looking hides nothing"
 run kb sc fetch
