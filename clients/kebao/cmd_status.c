@@ -24,6 +24,7 @@
 struct view {
 	const struct cli *cli;
 	bool is_running;
+	long process;             /* whose id the lock has; 0: not known */
 	bool has_run;             /* run.json is there */
 	bool has_courses;
 	bool has_check;           /* younger than the run */
@@ -339,15 +340,16 @@ say(const struct view *v)
 		say_idle(v);
 		return;
 	}
-	if (!v->has_run) {
+	/* Another verb has the lock; what the last fetch told is no news of it. */
+	if (!v->has_run || r->phase == REPORT_ENDED || v->process != (long)r->process) {
 		CLI_SAY(v->cli, MSG_STATUS_BUSY);
 		return;
 	}
-	if (r->phase != REPORT_ENDED && v->pace == PACE_PAUSED) {
+	if (v->pace == PACE_PAUSED) {
 		say_waiting(v, PACE_PAUSED_TEXT, 0);
 		return;
 	}
-	if (r->phase != REPORT_ENDED && r->since > 0) {
+	if (r->since > 0) {
 		say_trouble(v);
 		return;
 	}
@@ -361,8 +363,7 @@ say(const struct view *v)
 	case REPORT_WAITING:
 		say_waiting(v, r->why, r->until);
 		return;
-	case REPORT_ENDED: /* another verb has the lock */
-		CLI_SAY(v->cli, MSG_STATUS_BUSY);
+	case REPORT_ENDED:
 		return;
 	}
 }
@@ -444,7 +445,7 @@ look(const struct session *s, struct view *v, struct err *e)
 	struct home_state state;
 	struct pace *pace;
 
-	v->is_running = home_is_locked(s->home);
+	v->is_running = home_is_locked(s->home, &v->process);
 	v->has_run = report_load(s->home, &v->run) == 0;
 	v->has_check = checked_load(s->home, &v->check) == 0;
 	home_load_state(s->home, &state);

@@ -168,14 +168,18 @@ home_lock(struct home *h, struct err *e)
 }
 
 bool
-home_is_locked(const struct home *h)
+home_is_locked(const struct home *h, long *owner)
 {
 	int fd = openat(h->dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct flock lock;
+	char digits[24];
 	bool is_locked;
 
+	*owner = 0;
 	if (fd == -1)
 		return false;
+	read_owner(fd, digits, sizeof(digits));
+	*owner = strtol(digits, NULL, 10);
 	is_locked = ask_lock(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 	(void)close(fd);
 	return is_locked;

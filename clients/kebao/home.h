@@ -53,8 +53,8 @@ const char *home_path(const struct home *h);  /* lent, as given: for messages */
  */
 int home_lock(struct home *h, struct err *e) __attribute__((warn_unused_result));
 
-/* Whether a run has it now. */
-bool home_is_locked(const struct home *h);
+/* Whether a run has it now, and the id of its process; 0: not known. */
+bool home_is_locked(const struct home *h, long *owner);
 
 /* config.json. */
 struct home_config {

@@ -81,6 +81,7 @@ save(struct report *r)
 	r->saved_ms = ticks_ms();
 	r->state.updated_at = (int64_t)time(NULL);
 	json_put_text(top, "phase", phases[s->phase]);
+	json_put_int(top, "process", s->process);
 	json_put_int(top, "began_at", s->began_at);
 	json_put_int(top, "updated_at", s->updated_at);
 	put_name(top, &s->name);
@@ -151,6 +152,7 @@ report_load(const struct home *h, struct report_state *out)
 		rc = 0;
 	}
 	read_name(top, &out->name);
+	out->process = (int64_t)number(top, "process");
 	out->began_at = (int64_t)number(top, "began_at");
 	out->updated_at = (int64_t)number(top, "updated_at");
 	out->done_bytes = number(top, "done_bytes");
@@ -267,6 +269,7 @@ report_begin(struct report *r, const struct cli *cli, const struct home *home, c
 	r->cli = cli;
 	r->home = home;
 	r->is_json = is_json;
+	r->state.process = (int64_t)getpid();
 	r->state.began_at = (int64_t)time(NULL);
 	(void)snprintf(r->state.asked, sizeof(r->state.asked), "%s", asked);
 	if (home != NULL)

@@ -31,6 +31,7 @@ enum report_phase {
 /* run.json. */
 struct report_state {
 	enum report_phase phase;
+	int64_t process;           /* its id; 0: not known */
 	int64_t began_at;
 	int64_t updated_at;
 	struct library_name name;  /* release 0: no course */

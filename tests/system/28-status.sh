@@ -37,6 +37,14 @@ kill -KILL "$KB_PID"
 wait "$KB_PID" 2>/dev/null
 run kb sc status
 like "$out" 'nothing runs; broken off at .* in beijing.ip/film at [0-9]+ %; next: kebao fetch --all goes on' "a run that was killed is not running"
+line hole
+"${AS_USER[@]}" env HOME="$T/home/sc" "$BIN/kebao" check >"$T/check.out" 2>&1 </dev/null &
+KB_PID=$!
+wait_for "the check" says '^another kebao is at work here\.$' || bail "status: $(kb sc status)"
+ok 0 "while another verb is at work nothing is said of a fetch that is over"
+kill -KILL "$KB_PID"
+wait "$KB_PID" 2>/dev/null
+line pass
 exits 10 "what would be done by who names nothing" kb sc fetch --dry-run --lang en
 like "$err" '^going on with what was not finished: kebao fetch --all$' "is what was asked for before"
 exits 9 "a name that is none, in a dry run" kb sc fetch beijing.ip/filn beijing.ip/film --dry-run
