@@ -30,6 +30,8 @@
 #define LIMIT_VAIN_EVENTS 4u             /* of a connection that queues: then it is disarmed */
 #define LIMIT_REQUESTS_PER_TURN 16u      /* pipelined requests before others' turn */
 
+#define LIMIT_HELLO_BYTES 8192u          /* a client's hello; with what is new in it 2,500 */
+#define LIMIT_CERT_LIST_BYTES 4096       /* of a client: ours has 500 to 1,000, alone */
 #define LIMIT_TLS_STEPS 256u             /* beside data: new keys take a few, each 100 GiB */
 
 /* Deadlines: a slow peer may be honest (an office shares 2 Mbit/s), a silent one is not. */
@@ -54,6 +56,7 @@
 #define LIMIT_POOL_THREADS 64u           /* threads of one pool */
 #define LIMIT_LISTEN 16u                 /* addresses */
 #define LIMIT_ACCEPTS_PER_TURN 64u       /* accepted before other events get their turn */
+#define LIMIT_ACCEPT_SILENT_S 1          /* the kernel keeps a peer that says nothing this long */
 #define LIMIT_ACCEPT_PAUSE_MS 200u       /* at a cap or without descriptors */
 
 /* Bodies and answers held whole, under way at one time (net/budget.h). */

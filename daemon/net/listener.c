@@ -107,7 +107,8 @@ bind_failed(const char *address, struct err *e)
 }
 
 static int
-open_socket(const struct sockaddr_storage *a, socklen_t len, const char *address, struct err *e)
+open_socket(const struct sockaddr_storage *a, socklen_t len, const char *address, int silent_s,
+    struct err *e)
 {
 	/* Accepted connections inherit the options of TCP. */
 	const int on = 1, unsent = LIMIT_UNSENT_BYTES;
@@ -120,6 +121,7 @@ open_socket(const struct sockaddr_storage *a, socklen_t len, const char *address
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &silent_s, sizeof(int)) == -1 ||
 	    bind(fd, (const struct sockaddr *)a, len) == -1 || listen(fd, BACKLOG) == -1) {
 		bind_failed(address, e);
 		(void)close(fd); /* nothing was said on it */
@@ -222,7 +224,8 @@ listener_new(struct event_base *base, const char *address, bool is_local,
 	}
 	l->owner = *owner;
 	l->is_local = is_local;
-	l->fd = open_socket(&a, len, address, e);
+	/* In TLS the client begins: with its hello a connection comes to us, and wakes us once. */
+	l->fd = open_socket(&a, len, address, is_local ? 0 : LIMIT_ACCEPT_SILENT_S, e);
 	if (l->fd == -1)
 		goto fail;
 	l->event = event_new(base, l->fd, EV_READ | EV_PERSIST, on_connection, l);
