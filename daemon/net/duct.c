@@ -58,6 +58,10 @@ bio_read(BIO *bio, char *bytes, size_t size, size_t *n)
 	do
 		got = recv(w->fd, bytes, size, 0);
 	while (got == -1 && errno == EINTR);
+	/* Who announces more than a hello has is read no further: as if he had gone. */
+	if (got > 0 && !w->is_open && !hello_may_go_on(&w->hello, (const uint8_t *)bytes,
+	    (size_t)got, SSL_version(w->ssl) == TLS1_2_VERSION))
+		got = 0;
 	*n = got > 0 ? (size_t)got : 0;
 	if (got == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		BIO_set_retry_read(bio);

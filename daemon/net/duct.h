@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "catalog/base/err.h"
+#include "daemon/net/hello.h"
 
 struct slab;
 
@@ -33,6 +34,7 @@ struct duct {
 	size_t out_off, out_len, out_size; /* a slab, or a parked rest of just that size */
 	uint64_t sent_bytes; /* since the start, records and all */
 	unsigned n_steps;    /* of TLS beside data, since the handshake: new keys, alerts */
+	struct hello hello;  /* until the handshake is over */
 	bool is_broken;
 	bool is_open;      /* the handshake is over */
 };

@@ -41,6 +41,7 @@ struct mode {
 	size_t reads;        /* bytes it reads per turn at most */
 	bool is_plain;       /* no TLS */
 	bool says_hello;     /* the first is what a handshake begins with: it costs the hub more */
+	bool announces;      /* ... of which only 100 bytes come, and which says to be of 128 KiB */
 	bool is_brief;       /* ends as soon as the first is sent, and comes again */
 	bool is_reset;       /* ends with a reset */
 	bool renews_keys;    /* asks for new keys of TLS all the time */
@@ -56,6 +57,8 @@ static const struct mode modes[] = {
 	    .is_brief = true },
 	{ .name = "held-hellos", .first = "", .then = "", .is_plain = true, .says_hello = true,
 	    .is_patient = true },
+	{ .name = "announcing-hellos", .first = "", .then = "", .is_plain = true,
+	    .says_hello = true, .announces = true, .is_patient = true },
 	{ .name = "connection-per-byte", .first = "G", .then = "", .is_plain = true,
 	    .is_brief = true },
 	{ .name = "resets", .first = HEAD "\r\n", .then = "", .is_brief = true, .is_reset = true },
@@ -394,6 +397,10 @@ client_hello(size_t *len)
 	if (*len == 0 || copy == NULL)
 		die("hello");
 	memcpy(copy, text, *len);
+	if (mode->announces && *len > 100) {
+		memcpy(copy + 3, "\x00\x5f\x01\x02\x00\xe4", 6); /* a record of 95, hello, 131,300 */
+		*len = 100;
+	}
 	SSL_free(ssl);
 	return copy;
 }

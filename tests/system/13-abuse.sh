@@ -53,6 +53,13 @@ flood silent "connections without a handshake"
 flood handshakes "handshakes, again and again" 8
 flood hellos "beginnings of handshakes, again and again" 8
 flood held-hellos "handshakes that stop after their beginning"
+flood announcing-hellos "beginnings of handshakes that announce much"
+# A chain just below what OpenSSL takes unless it is told otherwise: a certificate that signed itself, again and again.
+openssl req -x509 -newkey ed25519 -noenc -subj /CN=x -days 2 -keyout "$T/chain.key" -out "$T/chain.one" 2>/dev/null ||
+	bail "no certificate"
+n=$((98000 / $(openssl x509 -in "$T/chain.one" -outform DER | wc -c)))
+for ((i = 0; i < n; i++)); do cat "$T/chain.one"; done >"$T/chain.pem"
+flood idle "handshakes with $n certificates" "$N" "/$pack" "$T/chain.pem" "$T/chain.key"
 flood connection-per-byte "a connection per byte" 8
 flood resets "requests that are reset before the answer" 8
 flood slow-head "heads that come by the byte"
