@@ -162,7 +162,7 @@ fetch_one(struct fetch *f, const struct catalogue_offer *offer, struct hint *hin
 {
 	const struct update u = {
 		.home = f->s->home, .transfer = hub_transfer(f->s->hub), .catalogue = f->catalogue,
-		.library = &f->library, .offer = offer, .hint = hint,
+		.library = &f->library, .hidden = &f->hidden, .offer = offer, .hint = hint,
 		/* A repair is no update: whoever kept older releases goes on holding them. */
 		.keeps_old = f->settings->keeps_old ||
 		    library_is_doubted(f->s->home, &offer->name),
@@ -386,7 +386,9 @@ say_plan(const struct fetch *f, enum status status)
 	struct buf bytes = BUF_INIT;
 	struct err e = { 0 };
 
-	if (status == STATUS_OK && f->plan.n_courses > 0)
+	if (status == STATUS_OK && f->recalls.n_recalled > 0)
+		status = STATUS_WITHDRAWN;
+	else if (status == STATUS_OK && f->plan.n_courses + f->recalls.n_undone > 0)
 		status = STATUS_NEW;
 	if (!f->is_json)
 		plan_say(&f->plan, f->s->cli);
@@ -400,22 +402,33 @@ say_plan(const struct fetch *f, enum status status)
 	return status;
 }
 
-/* What is held, once recalled releases are out of sight and others back. */
+/* With --delete-withdrawn: hidden copies that nothing here is waiting to replace. */
 static int
-load_libraries(struct fetch *f, struct err *e)
+delete_hidden(struct fetch *f, struct err *e)
 {
 	struct text number;
 	size_t n;
 
+	if (f->is_dry || !f->deletes)
+		return 0;
+	if (recalls_delete(f->s->home, f->catalogue, &n, e) == -1)
+		return -1;
+	if (n > 0)
+		CLI_NOTE(f->s->cli, MSG_RECALL_DELETED, text_number(&number, n));
+	return 0;
+}
+
+/* What is held, once recalled releases are out of sight and others back. */
+static int
+load_libraries(struct fetch *f, struct err *e)
+{
 	f->recalls.is_aside = f->is_json;
+	f->recalls.is_to_go = f->deletes;
 	if (!f->is_dry &&
 	    recalls_apply(f->s->cli, f->s->home, f->catalogue, &f->recalls, e) == -1)
 		return -1;
-	if (!f->is_dry && f->deletes) {
-		if (recalls_delete(f->s->home, f->catalogue, &n, e) == -1)
-			return -1;
-		CLI_NOTE(f->s->cli, MSG_RECALL_DELETED, text_number(&number, n));
-	}
+	if (delete_hidden(f, e) == -1)
+		return -1;
 	if (library_load(f->s->home, &f->library, e) == -1 ||
 	    library_load_hidden(f->s->home, &f->hidden, e) == -1)
 		return -1;
@@ -494,6 +507,8 @@ fetch_round(struct fetch *f)
 	say_ended(f);
 	status = f->is_dry ? say_plan(f, status) : fetch_planned(f, status);
 	keep_speed(f);
+	if (status == STATUS_OK && delete_hidden(f, &e) == -1)
+		status = fail(f, &e);
 	if (status == STATUS_OK && !f->is_dry)
 		say_end(f);
 	if (status == STATUS_OK && catalogue_n_withheld(f->catalogue) > 0) {

@@ -37,7 +37,8 @@ add_course(const struct plan_want *want, const struct catalogue_offer *offer, st
 {
 	const struct update u = {
 		.home = want->home, .transfer = want->transfer, .catalogue = want->catalogue,
-		.library = want->library, .offer = offer, .keeps_old = want->keeps_old,
+		.library = want->library, .hidden = want->hidden, .offer = offer,
+		.keeps_old = want->keeps_old,
 		.reserve_bytes = want->settings->reserve_bytes,
 	};
 	struct plan_course *c = &p->courses[p->n_courses];
@@ -141,7 +142,7 @@ plan_check_space(const struct plan *p, struct err *e)
 		return 0;
 	(void)err_set(e, ERR_SYSTEM,
 	    "%s are needed at one time, %s are free, and %s of them are to be left alone; nothing"
-	    " was changed: make room, name fewer courses, or see --low-space and the setting"
+	    " was fetched: make room, name fewer courses, or see --low-space and the setting"
 	    " reserve",
 	    text_bytes(&need, p->peak_bytes), text_bytes(&room, p->free_bytes),
 	    text_bytes(&reserve, p->reserve_bytes));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "clients/kebao/recalls.h"
 
+#include <string.h>
+
 #include "clients/kebao/text.h"
 
 static void
@@ -82,7 +84,8 @@ hide(const struct cli *cli, const struct home *home, const struct catalogue *c,
 			return -1;
 		out->n_recalled++;
 		recalls_say_one(cli, r, out->is_aside);
-		tell(cli, out->is_aside, MSG_RECALL_HIDDEN, NULL);
+		if (!out->is_to_go)
+			tell(cli, out->is_aside, MSG_RECALL_HIDDEN, NULL);
 	}
 	return 0;
 }
@@ -119,20 +122,41 @@ recalls_apply(const struct cli *cli, const struct home *home, const struct catal
 	return rc;
 }
 
+/* Another release of the course is to be had, and none is held. */
+static bool
+is_to_be_replaced(const struct catalogue *c, const struct library *held,
+    const struct library_name *hidden)
+{
+	if (library_newest(held, hidden->channel, hidden->course) != NULL)
+		return false;
+	for (size_t i = 0; i < catalogue_n_offers(c); i++) {
+		const struct library_name *name = &catalogue_offer(c, i)->name;
+
+		if (strcmp(name->channel, hidden->channel) == 0 &&
+		    strcmp(name->course, hidden->course) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 recalls_delete(const struct home *home, const struct catalogue *c, size_t *n, struct err *e)
 {
-	struct library hidden = { NULL, 0 };
-	int rc = library_load_hidden(home, &hidden, e);
+	struct library held = { NULL, 0 }, hidden = { NULL, 0 };
+	int rc = library_load(home, &held, e);
 
 	*n = 0;
+	if (rc == 0)
+		rc = library_load_hidden(home, &hidden, e);
 	for (size_t i = 0; rc == 0 && i < hidden.n_held; i++) {
-		if (catalogue_find_recall(c, &hidden.held[i]) == NULL)
+		if (catalogue_find_recall(c, &hidden.held[i]) == NULL ||
+		    is_to_be_replaced(c, &held, &hidden.held[i]))
 			continue;
 		rc = library_remove_hidden(home, &hidden.held[i], e);
 		if (rc == 0)
 			(*n)++;
 	}
+	library_clear(&held);
 	library_clear(&hidden);
 	return rc;
 }

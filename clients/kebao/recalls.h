@@ -16,6 +16,7 @@
 
 struct recalls {
 	bool is_aside;     /* wanted: on stderr, because the output is for programs */
+	bool is_to_go;     /* wanted: what is hidden is deleted as soon as it is replaced */
 	size_t n_recalled; /* visible here, and withdrawn */
 	size_t n_undone;   /* hidden here, and live again */
 };
@@ -38,7 +39,10 @@ void recalls_say(const struct cli *cli, const struct catalogue *c, const struct 
 int recalls_apply(const struct cli *cli, const struct home *home, const struct catalogue *c,
     struct recalls *out, struct err *e) __attribute__((warn_unused_result));
 
-/* Delete the hidden ones that are still withdrawn; *n how many. */
+/*
+ * Delete the hidden ones that are still withdrawn, but those of which another release is on offer
+ * and not held yet: they are why it is fetched, and what it is made from.  *n how many.
+ */
 int recalls_delete(const struct home *home, const struct catalogue *c, size_t *n, struct err *e)
     __attribute__((warn_unused_result));
 

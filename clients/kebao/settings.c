@@ -13,6 +13,7 @@
 
 #define FILE_NAME "settings.json"
 #define FILE_BYTES 65536u
+#define LIMIT_RATE_LEAST 1024u
 #define DAY_MINUTES 1440u
 #define USUAL_RESERVE_BYTES (64u << 20)
 
@@ -47,7 +48,13 @@ settings_parse_bytes(const char *text, uint64_t *out)
 static int
 parse_limit(struct settings *s, const char *text)
 {
-	return settings_parse_bytes(text, &s->limit_bytes_per_second);
+	uint64_t n;
+
+	/* Slower than this is silence: transfer.h. */
+	if (settings_parse_bytes(text, &n) == -1 || (n > 0 && n < LIMIT_RATE_LEAST))
+		return -1;
+	s->limit_bytes_per_second = n;
+	return 0;
 }
 
 static int
@@ -180,7 +187,7 @@ static const struct {
 	const char *form;
 	const char *usual; /* where it is not set; NULL: there is none then */
 } table[] = {
-	{ "limit-rate", parse_limit, "bytes a second, such as 500K or 2M", NULL },
+	{ "limit-rate", parse_limit, "bytes a second, 1K at least, such as 500K or 2M", NULL },
 	{ "hours", parse_hours,
 	    "such as 22:00-06:00 or 12:00-13:30,22:00-06:00; 00:00-24:00 is the whole day, and no"
 	    " other may end when it begins", NULL },

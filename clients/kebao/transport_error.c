@@ -123,8 +123,10 @@ find_proxy(const struct transfer *t, char *out, size_t size, const char **variab
 
 /* What libcurl says in words of its trade, or nothing where its own words will do. */
 static const char *
-plainly(CURLcode code)
+plainly(CURLcode code, long connect_status)
 {
+	if (connect_status >= 300)
+		return "the proxy refuses";
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return "no address is known for this name: "
@@ -145,10 +147,10 @@ plainly(CURLcode code)
 
 /* One sentence, libcurl's own in parentheses where it needs one before it. */
 static void
-sentence(char *out, size_t size, const struct transfer *t, CURLcode code)
+sentence(char *out, size_t size, const struct transfer *t, CURLcode code, long connect_status)
 {
 	const char *text = t->curl_text[0] != '\0' ? t->curl_text : curl_easy_strerror(code);
-	const char *plain = plainly(code);
+	const char *plain = plainly(code, connect_status);
 	size_t len = strlen(text);
 	char quoted[200];
 
@@ -178,7 +180,7 @@ transport_error(struct transfer *t, CURLcode code, struct err *e)
 	if (connect_status == 407)
 		return err_set(e, ERR_DENIED, "the proxy wants a name and a password, or others:"
 		    " settings proxy and proxy-password-file (kebao config), or HTTPS_PROXY");
-	sentence(why, sizeof(why), t, code);
+	sentence(why, sizeof(why), t, code, connect_status);
 	if (code == CURLE_SSL_CERTPROBLEM)
 		return err_set(e, ERR_BAD_INPUT, "the client certificate or its key: %s", why);
 	if (connect_status == 200 || !find_proxy(t, proxy, sizeof(proxy), &variable))

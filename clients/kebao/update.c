@@ -93,14 +93,21 @@ add_begun(struct update_work *w, struct err *e)
 }
 
 static int
-load_olds(struct update_work *w, struct err *e)
+add_olds(struct update_work *w, const struct library *l, enum library_place place, struct err *e)
 {
-	const struct library *l = w->u->library;
-
 	for (size_t i = 0; i < l->n_held && w->n_olds < UPDATE_OLDS - 1; i++)
 		if (is_same_course(&l->held[i], &w->u->offer->name) &&
-		    add_old(w, &l->held[i], LIBRARY_FILES, e) == -1)
+		    add_old(w, &l->held[i], place, e) == -1)
 			return -1;
+	return 0;
+}
+
+static int
+load_olds(struct update_work *w, struct err *e)
+{
+	if (add_olds(w, w->u->library, LIBRARY_FILES, e) == -1 ||
+	    add_olds(w, w->u->hidden, LIBRARY_HIDDEN, e) == -1)
+		return -1;
 	return add_begun(w, e);
 }
 
@@ -446,8 +453,12 @@ update_cost_clear(struct update_cost *cost)
 int
 update_cost(const struct update *u, struct update_cost *out, struct err *e)
 {
-	const struct library_name *held = library_newest(u->library, u->offer->name.channel,
-	    u->offer->name.course);
+	const struct library_name *course = &u->offer->name;
+	const struct library_name *seen =
+	    library_newest(u->library, course->channel, course->course);
+	const struct library_name *held = seen != NULL
+	    ? seen
+	    : library_newest(u->hidden, course->channel, course->course);
 	const struct release_want want = {
 		.name = &u->offer->name, .trust = catalogue_trust(u->catalogue),
 		.target = u->offer->record,
@@ -469,7 +480,8 @@ update_cost(const struct update *u, struct update_cost *out, struct err *e)
 		goto out;
 	}
 	w.hint = hint;
-	if (held != NULL && add_old(&w, held, LIBRARY_FILES, e) == -1)
+	if (held != NULL &&
+	    add_old(&w, held, seen != NULL ? LIBRARY_FILES : LIBRARY_HIDDEN, e) == -1)
 		goto out;
 	rc = w.n_olds > 0 && hint != NULL ? cost_to_change(&w, out, e)
 	                                  : cost_of_new(&w, hint, out);

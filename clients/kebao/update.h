@@ -40,6 +40,7 @@ struct update {
 	struct transfer *transfer;
 	const struct catalogue *catalogue;
 	const struct library *library;   /* what was held when the run began */
+	const struct library *hidden;    /* and what lies out of sight: its bytes are good, too */
 	const struct catalogue_offer *offer;
 	bool keeps_old;                  /* older releases stay */
 	const struct hint *hint;         /* as update_cost() saw it; NULL: it is asked for */

@@ -83,7 +83,7 @@ run kb sc config reserve 1000T
 is "$status" 0 "a reserve larger than any disk"
 run kb sc fetch
 is "$status" 6 "a fetch that would pass it is refused"
-like "$err" 'needed at one time, .* free, .* left alone; nothing was changed' "with the numbers"
+like "$err" 'needed at one time, .* free, .* left alone; nothing was fetched' "with the numbers"
 [ -d "$HOME_SC/library/beijing.ip/large/1" ] && [ ! -e "$HOME_SC/work/beijing.ip/large/2" ]
 ok $? "beforehand: what is held stays, nothing was begun"
 run kb sc fetch --low-space

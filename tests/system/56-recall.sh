@@ -34,6 +34,8 @@ world
 wire_ca
 course "$T/marks" marks one
 seq 1 20000 >"$T/marks/text.txt"
+head -c 300000 /dev/urandom >"$T/marks/film.mp4"
+[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/marks"
 run publish bj beijing.ip "$T/marks"
 is "$status" 0 "release 1 is published"
 kb sc fetch --all >/dev/null 2>&1
@@ -48,6 +50,11 @@ two=$(library sc)/beijing.ip/marks/2
 [ -f "$two/text.txt" ]
 ok $? "it is in the library"
 (cd "$two" && find . -type f -exec sha256sum {} +) | sort >"$T/before"
+for who in tidy small; do
+	run kb "$who" enroll "$URL" "$(kb admin hub invite sichuan 2>/dev/null)"
+	run kb "$who" fetch --all
+	is "$status" 0 "so has $who, another office"
+done
 
 # --- who may, and how it must be said ------------------------------------------------------
 run recall bj beijing.ip/marks
@@ -124,6 +131,23 @@ like "$out" '引用的法条已修订' "show tells it"
 like "$out" '\.withdrawn/beijing\.ip/marks/2' "and where the copy lies"
 run kb sc verify beijing.ip/marks/2
 is "$status" 0 "the hidden copy can be verified"
+
+# --- offices that see no need of hidden copies, or have no room ---
+run kb tidy fetch --dry-run
+is "$status" 14 "a dry run ends as check does"
+run kb small fetch --dry-run --json
+planned=$(jq .fetch_bytes <<<"$out")
+run kb small fetch --progress=json
+fetched=$(jq 'select(.event == "fetched") | .fetched_bytes' <<<"$out")
+[ "$fetched" -le $((planned + 4096)) ] && [ "$fetched" -lt 200000 ]
+ok $? "what lies in the hidden copy is not fetched again ($fetched bytes, planned $planned)" || diag "$out"
+run kb tidy fetch --delete-withdrawn --lang en
+is "$status" 0 "one wants hidden copies deleted"
+unlike "$out" 'not deleted' "and is not told the contrary"
+[ -f "$(library tidy)/beijing.ip/marks/1/film.mp4" ]
+ok $? "the release in its place has come all the same"
+[ ! -e "$T/home/tidy/.local/share/kebao/.withdrawn/beijing.ip/marks/2" ]
+ok $? "and then the copy was deleted"
 
 # --- a hub that lies -----------------------------------------------------------------------
 # One that serves what is withdrawn, and says it is the newest: the role is signed, the hub is not asked.

@@ -65,14 +65,14 @@ reasons_are_said_in_chinese_and_names_are_left_alone(void **state)
 		  "00:00",
 		  "本月流量已用完（1.2 MiB / 1.0 MiB）；可以继续的时间：2026-12-01 00:00" },
 		{ "3.0 MiB are needed at one time, 2.0 MiB are free, and 1.0 MiB of them are to be "
-		  "left alone; nothing was changed: make room, name fewer courses, or see "
+		  "left alone; nothing was fetched: make room, name fewer courses, or see "
 		  "--low-space and the setting reserve",
 		  "3.0 MiB 是同时需要的空间，2.0 MiB 可用，其中 "
-		  "1.0 MiB 须保留；没有改动任何内容：请腾出空间、少选课程，或用 --low-space，"
+		  "1.0 MiB 须保留；没有下载任何内容：请腾出空间、少选课程，或用 --low-space，"
 		  "或改设置 reserve" },
 		{ "label: is empty (and 4 more)", "label: 为空（另有 4 处）" },
-		{ "setting limit-rate: \"fast\" is not bytes a second, such as 500K or 2M",
-		  "设置 limit-rate: \"fast\" 不对，应为每秒的字节数，如 500K 或 2M" },
+		{ "setting limit-rate: \"fast\" is not bytes a second, 1K at least, such as 500K or 2M",
+		  "设置 limit-rate: \"fast\" 不对，应为每秒的字节数，至少 1K，如 500K 或 2M" },
 		{ "there is no setting speed", "没有这个设置：speed" },
 		{ "https://h: Failed to connect to 10.0.0.1 port 443 after 3 ms: Couldn't connect "
 		  "to server", "https://h: 连不上 10.0.0.1 端口 443，用时 3 毫秒" },
