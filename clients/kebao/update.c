@@ -372,6 +372,67 @@ cost_less_staged(const struct update_work *w, struct update_cost *out)
 	out->fetch_bytes -= frames_bytes < out->fetch_bytes ? frames_bytes : out->fetch_bytes;
 }
 
+/* Of the frames that ix has and old has not, the bytes; those of but are left out. */
+static int
+lacking_bytes(const struct index *ix, const struct index *old, const struct index *but,
+    uint64_t *out, struct err *e)
+{
+	uint32_t *frames = NULL, *others = NULL;
+	size_t n = 0, n_others = 0, at = 0;
+	int rc = -1;
+
+	*out = 0;
+	if (novelty_frames(ix, old, &frames, &n, e) == 0 &&
+	    novelty_frames(ix, but, &others, &n_others, e) == 0)
+		rc = 0;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct index_frame frame;
+
+		while (at < n_others && others[at] < frames[i])
+			at++;
+		if (at < n_others && others[at] == frames[i])
+			continue;
+		index_frame(ix, frames[i], &frame);
+		*out += frame.len;
+	}
+	free(frames);
+	free(others);
+	return rc;
+}
+
+/*
+ * What an overtaken release that was begun has of what is lacking comes from there.  The room that
+ * it takes meanwhile is not given back before: need_bytes stays.
+ */
+static int
+cost_less_begun(struct update_work *w, struct update_cost *out, struct err *e)
+{
+	const struct update *u = w->u;
+	const struct index *held = w->n_olds > 0 ? w->old_index[0] : NULL;
+	size_t n = w->n_olds;
+	char path[LIBRARY_PATH_SIZE];
+	struct library_name name = u->offer->name;
+	uint64_t shared_bytes, used_bytes, bytes;
+
+	if (add_begun(w, e) == -1)
+		return -1;
+	if (w->n_olds == n || w->record->file_bytes == 0)
+		return 0;
+	if (w->index == NULL &&
+	    release_index(u->home, u->transfer, &name, w->record, &w->index, e) == -1)
+		return -1;
+	if (lacking_bytes(w->index, held, w->old_index[n], &shared_bytes, e) == -1)
+		return -1;
+	name.release = w->old_release[n];
+	library_path(path, LIBRARY_WORK, &name);
+	used_bytes = space_used_bytes(home_dirfd(u->home), path);
+	bytes = used_bytes < shared_bytes ? used_bytes : shared_bytes;
+	bytes = (uint64_t)((double)bytes * (double)out->full_bytes /
+	    (double)w->record->file_bytes);
+	out->fetch_bytes -= bytes < out->fetch_bytes ? bytes : out->fetch_bytes;
+	return 0;
+}
+
 /* A recalled release is hidden, and stays. */
 static bool
 is_kept(const struct update *u, const struct library_name *held)
@@ -485,8 +546,11 @@ update_cost(const struct update *u, struct update_cost *out, struct err *e)
 		goto out;
 	rc = w.n_olds > 0 && hint != NULL ? cost_to_change(&w, out, e)
 	                                  : cost_of_new(&w, hint, out);
-	if (rc == 0) {
+	if (rc == 0)
 		cost_less_staged(&w, out);
+	if (rc == 0 && w.choice.way != CHOICE_PATCH)
+		rc = cost_less_begun(&w, out, e);
+	if (rc == 0) {
 		if (held != NULL && is_kept(u, held))
 			out->freed_bytes = 0;
 		out->record = w.record;

@@ -398,7 +398,8 @@ client_hello(size_t *len)
 		die("hello");
 	memcpy(copy, text, *len);
 	if (mode->announces && *len > 100) {
-		memcpy(copy + 3, "\x00\x5f\x01\x02\x00\xe4", 6); /* a record of 95, hello, 131,300 */
+		/* A record of 95 bytes: a hello of 131,300. */
+		memcpy(copy + 3, "\x00\x5f\x01\x02\x00\xe4", 6);
 		*len = 100;
 	}
 	SSL_free(ssl);

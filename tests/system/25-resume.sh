@@ -111,11 +111,16 @@ line pass
 course "$T/course" film 第二版
 printf '补充说明\n' >"$T/course/readme.md"
 exits 0 "another release is published" publish bj beijing.ip "$T/course"
-run kb newer fetch --all
+run kb newer fetch --all --dry-run --json
+planned=$(jq .fetch_bytes <<<"$out")
+run kb newer fetch --all --progress=json
 is "$status" 0 "the interrupted reader gets the new release"
+fetched=$(jq 'select(.event == "fetched") | .fetched_bytes' <<<"$out")
+[ "$planned" -le $((fetched + 1048576)) ] && [ "$fetched" -le $((planned + 1048576)) ]
+ok $? "as much as a dry run has said ($fetched bytes, $planned planned)"
 down=$(($(line_stat down) - begin))
 diag "with a release meanwhile: $down bytes"
-at_most $((whole + 2 * HANDSHAKE + 524288)) "and what it had of the old one was not fetched again"
+at_most $((whole + 3 * HANDSHAKE + 524288)) "and what it had of the old one was not fetched again"
 same newer 2 "it is the new release"
 [ ! -e "$T/home/newer/.local/share/kebao/work/beijing.ip/film/1" ]
 ok $? "nothing of the old one is left behind"

@@ -71,7 +71,8 @@ reasons_are_said_in_chinese_and_names_are_left_alone(void **state)
 		  "1.0 MiB 须保留；没有下载任何内容：请腾出空间、少选课程，或用 --low-space，"
 		  "或改设置 reserve" },
 		{ "label: is empty (and 4 more)", "label: 为空（另有 4 处）" },
-		{ "setting limit-rate: \"fast\" is not bytes a second, 1K at least, such as 500K or 2M",
+		{ "setting limit-rate: \"fast\" is not bytes a second, 1K at least, such as 500K "
+		  "or 2M",
 		  "设置 limit-rate: \"fast\" 不对，应为每秒的字节数，至少 1K，如 500K 或 2M" },
 		{ "there is no setting speed", "没有这个设置：speed" },
 		{ "https://h: Failed to connect to 10.0.0.1 port 443 after 3 ms: Couldn't connect "
