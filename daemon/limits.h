@@ -32,6 +32,7 @@
 
 #define LIMIT_HELLO_BYTES 8192u          /* a client's hello; with what is new in it 2,500 */
 #define LIMIT_CERT_LIST_BYTES 4096       /* of a client: ours has 500 to 1,000, alone */
+#define LIMIT_CERTS_OF_HOLDER 8u         /* good at one time, of an enrolment and its renewals */
 #define LIMIT_TLS_STEPS 256u             /* beside data: new keys take a few, each 100 GiB */
 
 /* Deadlines: a slow peer may be honest (an office shares 2 Mbit/s), a silent one is not. */

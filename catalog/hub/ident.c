@@ -158,6 +158,20 @@ ident_holder(const struct ident_table *t, const char *serial)
 	return slot->holder != 0 ? slot->holder : hash(serial) | 1;
 }
 
+size_t
+ident_n_good(const struct ident_table *t, uint64_t holder, int64_t now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n_slots; i++) {
+		const struct ident_enrolment *row = &t->slots[i].row;
+
+		n += row->serial[0] != '\0' && t->slots[i].holder == holder &&
+		    row->revoked_at == 0 && now < row->expires_at;
+	}
+	return n;
+}
+
 const char *
 ident_role_name(enum ident_role role)
 {

@@ -66,6 +66,9 @@ void ident_find(const struct ident_table *t, const char *serial, int64_t now, st
  */
 uint64_t ident_holder(const struct ident_table *t, const char *serial);
 
+/* How many certificates of this holder are neither revoked nor expired at now. */
+size_t ident_n_good(const struct ident_table *t, uint64_t holder, int64_t now);
+
 /* "member", "publisher", "admin", "auditor". */
 const char *ident_role_name(enum ident_role role);
 int ident_role_parse(enum ident_role *out, const char *name) __attribute__((warn_unused_result));

@@ -183,6 +183,16 @@ access_holder(struct access *a, const char *serial)
 	return holder;
 }
 
+size_t
+access_n_good(struct access *a, const char *serial, int64_t now)
+{
+	struct access_tables *t = hold(a);
+	size_t n = ident_n_good(t->idents, ident_holder(t->idents, serial), now);
+
+	release(t);
+	return n;
+}
+
 struct registry *
 access_registry(struct access *a)
 {

@@ -41,6 +41,9 @@ int access_set_registry(struct access *a, struct registry *reg, struct err *e);
 /* As ident_holder(), by the table now in force. */
 uint64_t access_holder(struct access *a, const char *serial);
 
+/* How many certificates whoever holds this one has that are good at now. */
+size_t access_n_good(struct access *a, const char *serial, int64_t now);
+
 /* The registry now in force; the caller releases it with registry_release(). */
 struct registry *access_registry(struct access *a);
 

@@ -14,6 +14,7 @@
 #include "daemon/app/context.h"
 #include "daemon/app/serve.h"
 #include "daemon/http/reply.h"
+#include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/signer/signer.h"
 
@@ -127,6 +128,16 @@ out:
 	return rc;
 }
 
+/* Somebody with a stolen key shall not make more certificates than people can revoke. */
+static int
+may_renew(struct exchange *x, const struct access_client *c, struct err *e)
+{
+	if (access_n_good(context_app(x)->access, c->who.serial, x->now) < LIMIT_CERTS_OF_HOLDER)
+		return 0;
+	return err_set(e, ERR_CONFLICT, "this enrolment has %u good certificates already: ask the"
+	    " hub's administrator to revoke those that are not in use", LIMIT_CERTS_OF_HOLDER);
+}
+
 int
 serve_enrol_renew(struct exchange *x, struct err *e)
 {
@@ -141,7 +152,8 @@ serve_enrol_renew(struct exchange *x, struct err *e)
 	struct json *doc;
 	int rc = -1;
 
-	if (access_enrolled(c, e) == -1 || respond_body(x, names, 1, &doc, e) == -1)
+	if (access_enrolled(c, e) == -1 || may_renew(x, c, e) == -1 ||
+	    respond_body(x, names, 1, &doc, e) == -1)
 		return -1;
 	if (json_get_text(json_top(doc), "csr", &csr, e) == -1 ||
 	    signer_certify(app->signer, csr, strlen(csr), c->who.org, &cert, e) == -1)

@@ -382,6 +382,23 @@ request_called(struct conn *c)
 	return send_begin(c);
 }
 
+/* Not the word of a capability, on whatever path and however it is asked for. */
+static void
+log_path(struct log_line *l, const struct exchange *x)
+{
+	const char *word = strstr(x->path, "/~");
+	char shown[64];
+
+	if (x->route != NULL) {
+		log_text(l, "path", x->route->hides_path ? x->route->pattern : x->path);
+	} else if (word == NULL) {
+		log_text(l, "path", x->path);
+	} else {
+		(void)snprintf(shown, sizeof(shown), "%.*s/~...", (int)(word - x->path), x->path);
+		log_text(l, "path", shown);
+	}
+}
+
 static void
 log_request(const struct conn *c, int status, bool is_whole)
 {
@@ -398,8 +415,7 @@ log_request(const struct conn *c, int status, bool is_whole)
 	if (x->who[0] != '\0')
 		log_text(&l, "who", x->who);
 	log_text(&l, "method", exchange_method_name(x->method));
-	log_text(&l, "path", x->route != NULL &&
-	    x->route->hides_path ? x->route->pattern : x->path);
+	log_path(&l, x);
 	log_number(&l, "status", status);
 	log_number(&l, "bytes", (int64_t)c->sent_bytes);
 	log_number(&l, "ms", (int64_t)(c->env->now_ms - c->began_ms));

@@ -117,7 +117,12 @@ is "$(cat "$T/body")" '<p>page</p>' "that file"
 is "$(header cache-control)" 'private, no-store' "which is not kept"
 is "$(status_as nobody "$URL${word}absent")" 404 "no other file"
 is "$(status_as nobody "$URL${word%?}0/page.html")" 404 "no changed word"
-is "$(grep -c "${word#/files/}" "$T/hub.log")" 0 "and it is not in the log"
+is "$(status_as nobody "$URL$word") $(status_as nobody "$URL${word%/}") $(status_as nobody -X PUT "$URL${word}page.html")" \
+	'404 404 405' "nothing but files, and only to read"
+hub_logged
+bare=${word#/files/}
+is "$(grep -cF "${bare%/}" "$T/hub.log")" 0 "and it is not in the log, however one asks"
+like "$(cat "$T/hub.log")" '"path":"/files/~\.\.\."' "where the path ends before it"
 is "$(ask stranger "$want")" 404 "who may not see gets none"
 is "$(ask member '{"channel":"beijing.ip","course":"marks","release":7}')" 404 "none for what is not there"
 is "$(ask member '{"channel":"beijing.ip"}')" 400 "none for half a question"

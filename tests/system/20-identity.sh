@@ -123,12 +123,19 @@ is "$(status_as first "${renew[@]}")" 200 "a member renews"
 json certificate <"$T/body" >"$T/renewed.crt"
 is "$(as renewed "$URL/api/v1/whoami" | json org)" sichuan "and is the same with the new certificate"
 is "$(as first "$URL/api/v1/whoami" | json org)" sichuan "the old one lives on"
+for i in 3 4 5 6 7 8; do
+	[ "$(status_as first "${renew[@]}")" = 200 ] || break
+done
+is "$i" 8 "one enrolment has eight certificates that are good"
+is "$(status_as renewed "${renew[@]}")" 409 "and no more, whichever of them asks"
+like "$(cat "$T/body")" 'has 8 good certificates already: ask the hub.s administrator to revoke' "which is said"
 serial=$(as first "$URL/api/v1/whoami" | json serial)
 kb admin hub revoke "$serial" >"$T/revoke.out" 2>&1
 ok $? "the administrator revokes a certificate"
 is "$(as first "$URL/api/v1/whoami" | json identity)" revoked "it is revoked at once"
 is "$(status_as first "$URL/$role")" 404 "and sees nothing any more"
 is "$(header kebao-identity)" revoked "the reason is in the header"
+is "$(status_as renewed "${renew[@]}")" 200 "of eight one less: another may be made"
 is "$(status_as renewed "$URL/$role")" 200 "the other certificate of the organisation is not touched"
 
 # --- the pairing ends ------------------------------------------------------------------

@@ -376,6 +376,25 @@ enrolments_in_a_circle_are_read(void **s)
 }
 
 static void
+good_certificates_of_a_holder_are_counted(void **s)
+{
+	struct ident_enrolment rows[] = { { .serial = "a", .expires_at = 10 },
+		{ .serial = "b", .renews = "a", .expires_at = 20 },
+		{ .serial = "c", .renews = "b", .expires_at = 20, .revoked_at = 5 },
+		{ .serial = "d", .expires_at = 20 } };
+	struct ident_table *t;
+	struct err e = { 0 };
+
+	(void)s;
+	assert_int_equal(ident_table_new(rows, 4, &t, &e), 0);
+	assert_int_equal(ident_n_good(t, ident_holder(t, "c"), 9), 2);
+	assert_int_equal(ident_n_good(t, ident_holder(t, "a"), 10), 1);
+	assert_int_equal(ident_n_good(t, ident_holder(t, "d"), 19), 1);
+	assert_int_equal(ident_n_good(t, ident_holder(t, "d"), 20), 0);
+	ident_table_release(t);
+}
+
+static void
 a_foreign_certificate_is_unknown(void **s)
 {
 	struct access_client *c = access_client_new(access_, "", true, NOON);
@@ -405,6 +424,7 @@ main(void)
 		TEST(a_request_keeps_the_tables_it_began_with),
 		TEST(who_renews_stays_the_same_holder),
 		TEST(enrolments_in_a_circle_are_read),
+		TEST(good_certificates_of_a_holder_are_counted),
 		TEST(a_foreign_certificate_is_unknown),
 	};
 
