@@ -275,8 +275,9 @@ say_idle(const struct view *v)
 	else if (is_full(v))
 		CLI_SAY(v->cli, MSG_STATUS_NO_ROOM, text_bytes(&room, v->free_bytes),
 		    text_bytes(&reserve, v->reserve_bytes),
-		    is_unfinished ? command(r, &line)
-		                  : v->open.n_new > 0 ? "kebao fetch --all" : "kebao fetch");
+		    is_unfinished    ? command(r, &line)
+		    : v->has_courses ? "kebao fetch"
+		                     : "kebao fetch --all");
 	else if (is_unfinished)
 		say_unfinished(v);
 	else if (v->has_run && r->status != STATUS_OK && !is_good)

@@ -42,6 +42,7 @@ kept_free(struct kept *k)
 	if (k == NULL)
 		return;
 	free(k->l.stored_lens);
+	zip_free(atomic_load(&k->l.zip));
 	hint_free(k->l.hint);
 	index_free(k->l.index);
 	free(k);
@@ -348,7 +349,8 @@ make_hint(struct layout *l, struct making *m, struct err *e)
 static size_t
 memory_of(const struct layout *l)
 {
-	return sizeof(struct kept) + (size_t)index_n_entries(l->index) * 140 +
+	/* Of an entry 16 are for the .zip, made or not. */
+	return sizeof(struct kept) + (size_t)index_n_entries(l->index) * 156 +
 	    (size_t)index_n_frames(l->index) * 64;
 }
 
@@ -432,6 +434,20 @@ layouts_give_back(struct layouts *ls, struct layout *l)
 	if (--k->users == 0 && !k->is_listed)
 		kept_free(k);
 	pthread_mutex_unlock(&ls->lock);
+}
+
+const struct zip *
+layouts_zip(struct layout *l, struct err *e)
+{
+	struct zip *made, *other = NULL;
+
+	made = atomic_load(&l->zip);
+	if (made != NULL || zip_new(l->index, &made, e) == -1)
+		return made;
+	if (atomic_compare_exchange_strong(&l->zip, &other, made))
+		return made;
+	zip_free(made); /* another view was first */
+	return other;
 }
 
 struct stream_source

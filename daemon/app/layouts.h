@@ -8,6 +8,7 @@
 #ifndef KEBAO_DAEMON_APP_LAYOUTS_H
 #define KEBAO_DAEMON_APP_LAYOUTS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 #include "catalog/base/err.h"
 #include "catalog/hub/state_releases.h"
 #include "catalog/repo/stream.h"
+#include "catalog/repo/zip.h"
 
 struct frames;
 struct hint;
@@ -35,6 +37,7 @@ struct layout {
 	struct index *index;
 	struct hint *hint;
 	uint32_t *stored_lens;
+	_Atomic(struct zip *) zip; /* layouts_zip() */
 	uint64_t zst_len;
 	char zst_etag[STREAM_ETAG_SIZE];
 };
@@ -53,6 +56,9 @@ void layouts_free(struct layouts *ls);
 int layouts_take(struct layouts *ls, const char *channel, const struct digest *index_hash,
     struct buf *missing, struct layout **out, struct err *e) __attribute__((warn_unused_result));
 void layouts_give_back(struct layouts *ls, struct layout *l); /* NULL is fine */
+
+/* The layout of its .zip, made once and lent as long as l is out.  NULL with *e: no memory. */
+const struct zip *layouts_zip(struct layout *l, struct err *e);
 
 /*
  * Keep none of those known, nor any being made at this moment: frames have moved or gone.  Those in

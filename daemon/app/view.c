@@ -17,7 +17,7 @@ struct view {
 	struct layout *layout;       /* taken from layouts */
 	struct stream_source source; /* lends layout */
 	struct stream *stream;       /* owned; made by the first read */
-	struct zip *zip;             /* owned; VIEW_ZIP */
+	const struct zip *zip;       /* the layout's; VIEW_ZIP */
 	uint64_t begin;              /* VIEW_FILE: of the content in the tar */
 	uint64_t len;
 	char etag[VIEW_ETAG_SIZE];
@@ -31,7 +31,6 @@ view_close(void *view)
 	if (v == NULL)
 		return;
 	stream_free(v->stream);
-	zip_free(v->zip);
 	layouts_give_back(v->layouts, v->layout);
 	free(v);
 }
@@ -72,7 +71,8 @@ measure(struct view *v, const struct state_release *r, const char *path, struct 
 		(void)snprintf(v->etag, sizeof(v->etag), "\"%s\"", hex);
 		return 0;
 	case VIEW_ZIP:
-		if (zip_new(v->layout->index, &v->zip, e) == -1)
+		v->zip = layouts_zip(v->layout, e);
+		if (v->zip == NULL)
 			return -1;
 		v->len = zip_len(v->zip);
 		digest_hex(hex, &r->index); /* nothing else decides the bytes */

@@ -23,6 +23,12 @@ head -c 20000000 /dev/urandom >"$T/marks/video.mp4"
 exits 0 "something large is there for everybody" publish bj beijing.open "$T/marks"
 pack=$(cd "$HUB/repo" && find packs -type f -size +1M | head -n 1)
 like "$pack" '^packs/beijing.open/' "as a pack"
+# And one with many files, longer than what the kernel takes for a reader who does not read.
+course "$T/many" many one
+for ((i = 0; i < 5000; i++)); do echo "$i" >"$T/many/$i.txt"; done
+head -c 20000000 /dev/urandom >"$T/many/video.mp4"
+[ "$(id -u)" != 0 ] || chown -R 65534:65534 "$T/many"
+exits 0 "something of many files, too" publish bj beijing.open "$T/many"
 tar=$(zstd -dc <(curl -ks "$URL/bundles/beijing.open/marks/1.tar.zst") | sha256sum | cut -c1-64)
 
 # flood MODE NAME [N [PATH CERTIFICATE KEY]]: a fresh hub, so that nothing of the one before is used again.
@@ -68,7 +74,7 @@ flood endless-chunk-size "lines of a chunk's size without an end"
 flood slow-body "bodies that come by the byte"
 flood held-body "bodies that lack the end"
 flood slow-reader "readers who read a byte now and then"
-for view in bundles/beijing.open/marks/1.zip bundles/beijing.open/marks/1.tar.zst files/beijing.open/marks/1/video.mp4 \
+for view in bundles/beijing.open/marks/1.zip bundles/beijing.open/many/1.zip bundles/beijing.open/marks/1.tar.zst files/beijing.open/marks/1/video.mp4 \
 	"targets/beijing.open/marks/1/$tar.bundle.tar"; do
 	flood slow-reader "readers of a view, ${view##*.}, who read a byte now and then" "$N" "/$view"
 done
