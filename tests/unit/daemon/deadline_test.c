@@ -124,7 +124,7 @@ who_does_not_shake_hands_is_cut(void **state)
 	began = now_ms();
 	c = (struct rig_client){ .fd = rig_dial(rig.port) };
 	/* A ClientHello that never gets whole. */
-	assert_int_equal(send(c.fd, "\x16\x03\x01\x01\x00\x01", 6, MSG_NOSIGNAL), 6);
+	assert_int_equal(send(c.fd, "\x16\x03\x01\x01\x00\x01\x00\x00\xfc", 9, MSG_NOSIGNAL), 9);
 	assert_true(drag_on(&c, true, began) >= SHORT_MS - 20);
 	rig_close(&c);
 }
